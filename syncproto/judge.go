@@ -1,0 +1,241 @@
+package syncproto
+
+import (
+	"crypto/sha256"
+	"maps"
+	"slices"
+)
+
+// ScopeOpening is the clear part of the operation that opens a visit: what routing needs and nothing more
+// (docs/protocol.md §6).
+type ScopeOpening struct {
+	Kind   string     `cbor:"1,keyasint"` // "visit"
+	Region string     `cbor:"2,keyasint"`
+	Team   []PersonID `cbor:"3,keyasint"`
+	Nonce  [16]byte   `cbor:"4,keyasint"` // random; the scope's id is derived from it and the opening device
+}
+
+// NewScopeID returns the id of the visit that a device opens with a nonce. Nobody else can open that scope, and so
+// nobody can name themselves to its team.
+func NewScopeID(device DeviceID, nonce [16]byte) ScopeID {
+	h := sha256.New()
+	h.Write([]byte("kua/scope/1"))
+	h.Write(device[:])
+	h.Write(nonce[:])
+	return ScopeID(h.Sum(nil)[:16])
+}
+
+// Opening returns the opening that a changeset carries, or nil. An opening of another device's scope is an error.
+func (cs *Changeset) Opening() (*ScopeOpening, error) {
+	for i := range cs.Ops {
+		if cs.Ops[i].Kind != KindScopeOpen {
+			continue
+		}
+		var o ScopeOpening
+		if err := DecodeMessage(cs.Ops[i].Clear, &o); err != nil {
+			return nil, err
+		}
+		if NewScopeID(cs.Header.Device, o.Nonce) != cs.Header.Scope {
+			return nil, Refuse(CodeMalformed, "reading a scope's opening: the scope is not this device's to open")
+		}
+		return &o, nil
+	}
+	return nil, nil
+}
+
+// TeamChanges returns the team changes that a changeset carries.
+func (cs *Changeset) TeamChanges() ([]TeamChange, error) {
+	var out []TeamChange
+	for i := range cs.Ops {
+		if cs.Ops[i].Kind != KindTeam {
+			continue
+		}
+		var t TeamChange
+		if err := DecodeMessage(cs.Ops[i].Clear, &t); err != nil {
+			return nil, err
+		}
+		out = append(out, t)
+	}
+	return out, nil
+}
+
+// ScopeVisit is the kind of scope that holds one visit.
+const ScopeVisit = "visit"
+
+// TeamChange is the clear part of an operation that changes a visit's team.
+type TeamChange struct {
+	Add []PersonID `cbor:"1,keyasint,omitempty"`
+}
+
+// Standing is what is known of a scope when a changeset in it is judged. A nil Standing means that the opening has
+// not come yet.
+type Standing struct {
+	Registry bool
+	Region   string
+	Team     map[PersonID]bool
+}
+
+// rightsIn returns what the grants that keep selects let a person do in a region.
+func (r *Roster) rightsIn(p PersonID, region string, onTeam bool, keep func(*RosterGrant) bool) Rights {
+	var out Rights
+	for _, id := range r.byOwner[p] {
+		g := r.grants[id]
+		if !covers(g.Region, region) || !keep(g) {
+			continue
+		}
+		spec := roles[g.Role]
+		out |= spec.rights
+		if onTeam {
+			out |= spec.onTeam
+		}
+	}
+	return out
+}
+
+// rights is rightsIn for a scope.
+func (r *Roster) rights(p PersonID, s *Standing, keep func(*RosterGrant) bool) Rights {
+	if s.Registry {
+		return r.rightsIn(p, "", false, keep)
+	}
+	return r.rightsIn(p, s.Region, s.Team[p], keep)
+}
+
+// covers reports whether a grant for one region holds in another; the empty region is covered by every grant.
+func covers(granted, region string) bool {
+	return granted == AllRegions || granted == region || region == ""
+}
+
+// RightsNow returns what a person may do in a scope by the newest roster.
+func (r *Roster) RightsNow(p PersonID, s *Standing) Rights {
+	return r.rights(p, s, func(g *RosterGrant) bool { return g.Active() })
+}
+
+// Readers returns the people who may pull a scope: its team, and those whose role reads every visit of the region.
+// For the registry that is everybody with a grant.
+func (r *Roster) Readers(s *Standing) map[PersonID]bool {
+	out := make(map[PersonID]bool)
+	for _, g := range r.grants {
+		if !g.Active() {
+			continue
+		}
+		spec := roles[g.Role]
+		switch {
+		case s.Registry:
+			out[g.Person] = true
+		case !covers(g.Region, s.Region):
+		case spec.reads, s.Team[g.Person] && spec.onTeam != 0:
+			out[g.Person] = true
+		}
+	}
+	return out
+}
+
+// MayRead reports whether the newest roster lets a person pull a scope.
+func (r *Roster) MayRead(p PersonID, s *Standing) bool {
+	for _, g := range r.ActiveGrants(p) {
+		spec := roles[g.Role]
+		if s.Registry || covers(g.Region, s.Region) && (spec.reads || s.Team[p] && spec.onTeam != 0) {
+			return true
+		}
+	}
+	return false
+}
+
+// KeyHolders returns the active devices of the people who may read a visit's values: its team and the roles that
+// hold every key of the region, sorted by id.
+func (r *Roster) KeyHolders(s *Standing) []Device {
+	var out []Device
+	for _, d := range r.devices {
+		if !d.Revoked() && r.holdsKey(d.Owner, s) {
+			out = append(out, d.Device)
+		}
+	}
+	slices.SortFunc(out, func(a, b Device) int { return slices.Compare(a.ID[:], b.ID[:]) })
+	return out
+}
+
+func (r *Roster) holdsKey(p PersonID, s *Standing) bool {
+	for _, g := range r.ActiveGrants(p) {
+		spec := roles[g.Role]
+		if covers(g.Region, s.Region) && (spec.keyHeld || s.Team[p] && spec.onTeam != 0) {
+			return true
+		}
+	}
+	return false
+}
+
+// Verdict is what Judge says of a changeset.
+type Verdict struct {
+	Person     PersonID
+	Rights     Rights // at the roster head that the changeset cites
+	Quarantine Code   // "" where it takes effect
+}
+
+// Judge says by whom a changeset is, with what rights, and whether it may take effect. It is a function of the
+// roster, the scope's standing and the changeset, never of the time or order of arrival (docs/protocol.md §6). A
+// person's admission overrides a quarantine; that is the caller's to apply, see Admissions.
+//
+// It returns an Error of CodeHeldDevice, CodeHeldRoster or CodeHeldScope where something must come first.
+func (r *Roster) Judge(cs *Changeset, s *Standing) (Verdict, error) {
+	h := &cs.Header
+	d, ok := r.devices[h.Device]
+	if !ok {
+		return Verdict{}, Refuse(CodeHeldDevice, "judging changeset: device %s is not in the roster yet", h.Device)
+	}
+	at, ok := r.index[h.RosterHead]
+	if !ok {
+		return Verdict{}, Refuse(CodeHeldRoster, "judging changeset: it cites a roster record that is not known here yet")
+	}
+	if s == nil {
+		return Verdict{}, Refuse(CodeHeldScope, "judging changeset: its scope has not been opened here yet")
+	}
+	feed, n := h.Feed(), h.N
+	cited := r.rights(d.Owner, s, func(g *RosterGrant) bool { return g.holds(at) })
+	inTime := r.rights(d.Owner, s, func(g *RosterGrant) bool { return g.holds(at) && (g.Active() || n <= g.cut[feed]) })
+	v := Verdict{Person: d.Owner, Rights: inTime}
+	switch {
+	case d.Revoked() && n > d.cut[feed], cited.Has(RightWrite) && !inTime.Has(RightWrite):
+		v.Quarantine = CodeQuarantineLate
+	case at < d.from, !inTime.Has(RightWrite):
+		v.Quarantine = CodeQuarantineNoRight
+	case !mayWriteFields(cs.Ops, inTime):
+		v.Quarantine = CodeQuarantineField
+	}
+	return v, nil
+}
+
+// mayWriteFields reports whether every operation keeps to what the vocabulary lets the author's role write.
+func mayWriteFields(ops []Op, rights Rights) bool {
+	for i := range ops {
+		o := &ops[i]
+		if kinds[o.Kind].role == roleControl && !rights.Has(kinds[o.Kind].right) {
+			return false
+		}
+		if _, f, ok := LookupField(o.Field); ok && o.Kind != KindEndorse && !rights.Has(f.Writer) {
+			return false
+		}
+	}
+	return true
+}
+
+// Clone returns a copy that later Appends to r do not change.
+func (r *Roster) Clone() *Roster {
+	c := *r
+	c.index, c.members = maps.Clone(r.index), maps.Clone(r.members)
+	c.devices, c.grants = make(map[DeviceID]*RosterDevice, len(r.devices)), make(map[EntityID]*RosterGrant, len(r.grants))
+	for id, d := range r.devices {
+		d := *d
+		c.devices[id] = &d
+	}
+	for id, g := range r.grants {
+		g := *g
+		c.grants[id] = &g
+	}
+	c.byOwner = make(map[PersonID][]EntityID, len(r.byOwner))
+	for p, ids := range r.byOwner {
+		c.byOwner[p] = slices.Clone(ids)
+	}
+	c.servers = maps.Clone(r.servers)
+	c.records, c.ids = slices.Clone(r.records), slices.Clone(r.ids)
+	return &c
+}
