@@ -48,7 +48,7 @@ type Header struct {
 type Dep struct {
 	Feed  FeedID
 	N     uint64
-	Short [16]byte // first half of the changeset's id
+	Short Short // first half of the changeset's id
 }
 
 // ClockEvidence is what the device knew of its clock when it signed (docs/protocol.md §4).
@@ -67,7 +67,7 @@ type CheckpointSeen struct {
 // KeyRef names the visit key that seals the body.
 type KeyRef struct {
 	Epoch      uint64
-	Commitment [32]byte
+	Commitment Hash
 }
 
 // Feed returns the identifier of the feed that the changeset belongs to.

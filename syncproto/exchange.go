@@ -28,9 +28,9 @@ type Limits struct {
 
 // FeedHead says how much of a feed somebody holds. Short makes the vector of heads a fork detector.
 type FeedHead struct {
-	Feed  FeedID   `cbor:"1,keyasint"`
-	N     uint64   `cbor:"2,keyasint"`
-	Short [16]byte `cbor:"3,keyasint"`
+	Feed  FeedID `cbor:"1,keyasint"`
+	N     uint64 `cbor:"2,keyasint"`
+	Short Short  `cbor:"3,keyasint"`
 }
 
 // FeedWant asks for a feed's changesets from number From on.
@@ -97,15 +97,9 @@ type PushAnswer struct {
 // PullItem is one packet with its place in the scope's order. A pull answer is a CBOR sequence of PullItem followed
 // by one PullEnd.
 type PullItem struct {
-	Position uint64      `cbor:"1,keyasint"`
-	Packet   []byte      `cbor:"2,keyasint"`
-	Received uint64      `cbor:"3,keyasint"` // Unix milliseconds by the server's clock
-	Body     BodyReplace `cbor:"4,keyasint,omitempty"`
-}
-
-// BodyReplace carries the redacted body of a changeset whose values were erased in part.
-type BodyReplace struct {
-	Body []byte `cbor:"1,keyasint,omitempty"`
+	Position uint64 `cbor:"1,keyasint"`
+	Packet   []byte `cbor:"2,keyasint"`
+	Received uint64 `cbor:"3,keyasint"` // Unix milliseconds by the server's clock
 }
 
 // PullEnd closes a pull answer.
@@ -172,7 +166,7 @@ type HistoryItem struct {
 // organisation's recovery key (docs/protocol.md §7).
 type KeyWraps struct {
 	Epoch      uint64    `cbor:"1,keyasint"`
-	Commitment [32]byte  `cbor:"2,keyasint"`
+	Commitment Hash      `cbor:"2,keyasint"`
 	Wraps      []KeyWrap `cbor:"3,keyasint"`
 }
 

@@ -30,6 +30,10 @@ type (
 	Incarnation [8]byte
 	// Hash is a SHA-256 value.
 	Hash [32]byte
+	// Short is the first half of a changeset's id.
+	Short [16]byte
+	// Nonce is 16 random bytes.
+	Nonce [16]byte
 	// ChangesetID is SHA-256 of the COSE Sig_structure that the author signed.
 	ChangesetID Hash
 )
@@ -56,7 +60,7 @@ func (h Hash) String() string { return hex.EncodeToString(h[:]) }
 func (id ChangesetID) String() string { return hex.EncodeToString(id[:]) }
 
 // Short returns the first 16 bytes, as causal dependencies carry them (docs/protocol.md §2).
-func (id ChangesetID) Short() [16]byte { return [16]byte(id[:16]) }
+func (id ChangesetID) Short() Short { return Short(id[:16]) }
 
 // MarshalText returns the form of String.
 func (id EntityID) MarshalText() ([]byte, error) { return []byte(id.String()), nil }

@@ -12,12 +12,12 @@ type ScopeOpening struct {
 	Kind   string     `cbor:"1,keyasint"` // "visit"
 	Region string     `cbor:"2,keyasint"`
 	Team   []PersonID `cbor:"3,keyasint"`
-	Nonce  [16]byte   `cbor:"4,keyasint"` // random; the scope's id is derived from it and the opening device
+	Nonce  Nonce      `cbor:"4,keyasint"` // random; the scope's id is derived from it and the opening device
 }
 
 // NewScopeID returns the id of the visit that a device opens with a nonce. Nobody else can open that scope, and so
 // nobody can name themselves to its team.
-func NewScopeID(device DeviceID, nonce [16]byte) ScopeID {
+func NewScopeID(device DeviceID, nonce Nonce) ScopeID {
 	h := sha256.New()
 	h.Write([]byte("kua/scope/1"))
 	h.Write(device[:])

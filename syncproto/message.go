@@ -49,7 +49,7 @@ func DecodeMessage(b []byte, v any) error {
 	return nil
 }
 
-// decode16 is shared by the identifiers: the library would silently cut or fill a byte string of another length.
+// decodeFixed is shared by the identifiers: the library would silently cut or fill a byte string of another length.
 func decodeFixed(dst, b []byte) error {
 	c := cursor{b: b}
 	return c.fixed(dst)
@@ -69,6 +69,12 @@ func (id *DeviceID) UnmarshalCBOR(b []byte) error { return decodeFixed(id[:], b)
 
 // UnmarshalCBOR accepts a byte string of exactly 16 bytes.
 func (id *FeedID) UnmarshalCBOR(b []byte) error { return decodeFixed(id[:], b) }
+
+// UnmarshalCBOR accepts a byte string of exactly 16 bytes.
+func (s *Short) UnmarshalCBOR(b []byte) error { return decodeFixed(s[:], b) }
+
+// UnmarshalCBOR accepts a byte string of exactly 16 bytes.
+func (n *Nonce) UnmarshalCBOR(b []byte) error { return decodeFixed(n[:], b) }
 
 // UnmarshalCBOR accepts a byte string of exactly 32 bytes.
 func (h *Hash) UnmarshalCBOR(b []byte) error { return decodeFixed(h[:], b) }
