@@ -171,51 +171,63 @@ type Verdict struct {
 	Quarantine Code   // "" where it takes effect
 }
 
+// Claim is what a changeset asks to be judged by. A store keeps it beside the changeset, so that a later revocation,
+// team change or admission can be judged without taking the packet apart again.
+type Claim struct {
+	Device     DeviceID
+	Feed       FeedID
+	N          uint64
+	RosterHead Hash
+	Needs      Rights // that the operations need: see Changeset.Claim
+}
+
+// Claim returns what the changeset asks to be judged by. Needs is the right to write, together with what the
+// vocabulary and the table of kinds ask of the writer of each operation.
+func (cs *Changeset) Claim() Claim {
+	h := &cs.Header
+	c := Claim{h.Device, h.Feed(), h.N, h.RosterHead, RightWrite}
+	for i := range cs.Ops {
+		o := &cs.Ops[i]
+		if spec := kinds[o.Kind]; spec.role == roleControl {
+			c.Needs |= spec.right
+		} else if _, f, ok := LookupField(o.Field); ok {
+			c.Needs |= f.Writer
+		}
+	}
+	return c
+}
+
 // Judge says by whom a changeset is, with what rights, and whether it may take effect. It is a function of the
-// roster, the scope's standing and the changeset, never of the time or order of arrival (docs/protocol.md §6). A
-// person's admission overrides a quarantine; that is the caller's to apply, see Admissions.
+// roster, the scope's standing and the claim, never of the time or order of arrival (docs/protocol.md §6). A
+// person's admission overrides a quarantine; that is the caller's to apply.
 //
 // It returns an Error of CodeHeldDevice, CodeHeldRoster or CodeHeldScope where something must come first.
-func (r *Roster) Judge(cs *Changeset, s *Standing) (Verdict, error) {
-	h := &cs.Header
-	d, ok := r.devices[h.Device]
+func (r *Roster) Judge(c Claim, s *Standing) (Verdict, error) {
+	d, ok := r.devices[c.Device]
 	if !ok {
-		return Verdict{}, Refuse(CodeHeldDevice, "judging changeset: device %s is not in the roster yet", h.Device)
+		return Verdict{}, Refuse(CodeHeldDevice, "judging changeset: device %s is not in the roster yet", c.Device)
 	}
-	at, ok := r.index[h.RosterHead]
+	at, ok := r.index[c.RosterHead]
 	if !ok {
 		return Verdict{}, Refuse(CodeHeldRoster, "judging changeset: it cites a roster record that is not known here yet")
 	}
 	if s == nil {
 		return Verdict{}, Refuse(CodeHeldScope, "judging changeset: its scope has not been opened here yet")
 	}
-	feed, n := h.Feed(), h.N
 	cited := r.rights(d.Owner, s, func(g *RosterGrant) bool { return g.holds(at) })
-	inTime := r.rights(d.Owner, s, func(g *RosterGrant) bool { return g.holds(at) && (g.Active() || n <= g.cut[feed]) })
+	inTime := r.rights(d.Owner, s, func(g *RosterGrant) bool {
+		return g.holds(at) && (g.Active() || c.N <= g.cut[c.Feed])
+	})
 	v := Verdict{Person: d.Owner, Rights: inTime}
 	switch {
-	case d.Revoked() && n > d.cut[feed], cited.Has(RightWrite) && !inTime.Has(RightWrite):
+	case d.Revoked() && c.N > d.cut[c.Feed], cited.Has(RightWrite) && !inTime.Has(RightWrite):
 		v.Quarantine = CodeQuarantineLate
 	case at < d.from, !inTime.Has(RightWrite):
 		v.Quarantine = CodeQuarantineNoRight
-	case !mayWriteFields(cs.Ops, inTime):
+	case !inTime.Has(c.Needs):
 		v.Quarantine = CodeQuarantineField
 	}
 	return v, nil
-}
-
-// mayWriteFields reports whether every operation keeps to what the vocabulary lets the author's role write.
-func mayWriteFields(ops []Op, rights Rights) bool {
-	for i := range ops {
-		o := &ops[i]
-		if kinds[o.Kind].role == roleControl && !rights.Has(kinds[o.Kind].right) {
-			return false
-		}
-		if _, f, ok := LookupField(o.Field); ok && o.Kind != KindEndorse && !rights.Has(f.Writer) {
-			return false
-		}
-	}
-	return true
 }
 
 // Clone returns a copy that later Appends to r do not change.

@@ -399,6 +399,9 @@ func compareFields(a, b FieldState) int {
 	return cmp.Or(cmp.Compare(a.Field, b.Field), bytes.Compare(a.Person[:], b.Person[:]))
 }
 
+// Settles reports whether the kind is judged by the merge at all: control kinds have no heads.
+func (k Kind) Settles() bool { spec, ok := kinds[k]; return ok && spec.role != roleControl }
+
 // Field returns the state of a shared field, or nil where nobody ever wrote it.
 func (s *RecordState) Field(id Field) *FieldState {
 	for i := range s.Fields {
