@@ -83,6 +83,17 @@ func TestAssertionSaysWhoMadeIt(t *testing.T) {
 	}
 }
 
+func TestDeviceIdMustBeThatOfTheKey(t *testing.T) {
+	p, key := testProver(2), testKey(2)
+	stranger := DeviceOf(testKey(1).Public().(ed25519.PublicKey)).String()
+	raw := craft(key, `{"alg":"EdDSA","typ":"kua-assertion+jwt"}`,
+		`{"iss":"`+stranger+`","sub":"`+stranger+`","aud":"https://h/","jti":"j","iat":1,"exp":2}`)
+	_, err := ParseAssertion(raw, func(DeviceID) (ed25519.PublicKey, error) { return p.Key.Public().(ed25519.PublicKey), nil })
+	if !errors.Is(err, ErrToken) {
+		t.Fatalf("got %v, want ErrToken", err)
+	}
+}
+
 func TestClockBefore1970StillMakesTokens(t *testing.T) {
 	p := testProver(1)
 	p.Now = func() time.Time { return time.Date(1900, 1, 1, 0, 0, 0, 0, time.UTC) }

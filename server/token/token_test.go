@@ -455,7 +455,7 @@ func TestPitfallsOfJWTLibraries(t *testing.T) {
 		for name, spelled := range map[string]string{
 			"trailing bits":  access[:len(access)-1] + string(spellLast(last)),
 			"padding":        access + "==",
-			"line break":     access[:5] + "\n" + access[5:],
+			"line break":     access[:len(access)-9] + "\n" + access[len(access)-9:],
 			"many dots":      access + strings.Repeat(".", 4000),
 			"only dots":      strings.Repeat(".", 8<<10),
 			"trailing space": access + " ",
