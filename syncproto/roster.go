@@ -426,3 +426,18 @@ func (r *Roster) ActiveGrants(p PersonID) []Grant {
 	}
 	return out
 }
+
+// RevokedAt reports whether the record at a place in the list revokes something.
+func (r *Roster) RevokedAt(at int) bool {
+	for _, d := range r.devices {
+		if d.until == at {
+			return true
+		}
+	}
+	for _, g := range r.grants {
+		if g.until == at {
+			return true
+		}
+	}
+	return false
+}

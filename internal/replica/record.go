@@ -1,0 +1,192 @@
+package replica
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+
+	"kua/syncproto"
+)
+
+// record is one row of the record table in memory: every operation on one record, and what Fold said of it last.
+type record struct {
+	id        int64
+	scope     *scope
+	entity    syncproto.EntityID
+	kind      syncproto.Field
+	attention syncproto.Attention
+	deps      []syncproto.Dep // of dangling targets: Target.Changeset is an index into it
+	log       []syncproto.Contribution
+	fresh     bool // not in the database yet
+	dirty     bool
+}
+
+// errRecord means that a packed log does not parse: the database was damaged. `rebuild` makes it anew.
+var errRecord = errors.New("a record's packed log is damaged: run rebuild")
+
+// pack encodes the record's log. Rows are small numbers of this store; the packed form never leaves it.
+func (rec *record) pack() []byte {
+	b := make([]byte, 0, 32*len(rec.log)+16)
+	b = binary.AppendUvarint(b, uint64(len(rec.deps)))
+	for _, d := range rec.deps {
+		b = append(b, d.Feed[:]...)
+		b = binary.AppendUvarint(b, d.N)
+		b = append(b, d.Short[:]...)
+	}
+	b = binary.AppendUvarint(b, uint64(len(rec.log)))
+	for i := range rec.log {
+		b = packContribution(b, &rec.log[i])
+	}
+	return b
+}
+
+func packContribution(b []byte, c *syncproto.Contribution) []byte {
+	b = binary.AppendUvarint(b, c.Changeset)
+	b = binary.AppendUvarint(b, c.Feed)
+	b = binary.AppendUvarint(b, c.N)
+	flags := uint64(c.Rights) << 1
+	if c.Quarantined {
+		flags |= 1
+	}
+	b = binary.AppendUvarint(b, flags)
+	b = binary.AppendUvarint(b, uint64(len(c.Ops)))
+	for i := range c.Ops {
+		o := &c.Ops[i]
+		b = binary.AppendUvarint(b, uint64(o.Index))
+		b = binary.AppendUvarint(b, o.Seq)
+		b = binary.AppendUvarint(b, uint64(o.Kind))
+		b = binary.AppendUvarint(b, uint64(o.Field))
+		b = append(b, byte(o.Flags))
+		b = binary.AppendUvarint(b, uint64(len(o.Targets)))
+		for _, t := range o.Targets {
+			place := t.Changeset << 1
+			if t.Dangling {
+				place |= 1
+			}
+			b = binary.AppendUvarint(binary.AppendUvarint(b, place), t.Seq)
+		}
+	}
+	return b
+}
+
+// unpacker reads what pack wrote. The first fault sticks.
+type unpacker struct {
+	b   []byte
+	bad bool
+}
+
+func (u *unpacker) num() uint64 {
+	v, n := binary.Uvarint(u.b)
+	if n <= 0 {
+		u.bad = true
+		return 0
+	}
+	u.b = u.b[n:]
+	return v
+}
+
+// count reads a length and bounds it by what is left.
+func (u *unpacker) count() int {
+	n := u.num()
+	if n > uint64(len(u.b)) {
+		u.bad = true
+		return 0
+	}
+	return int(n)
+}
+
+func (u *unpacker) bytes(dst []byte) {
+	if len(u.b) < len(dst) {
+		u.bad = true
+		return
+	}
+	u.b = u.b[copy(dst, u.b):]
+}
+
+// unpack decodes a packed log; owner gives the person behind a feed row.
+func (rec *record) unpack(b []byte, owner func(feed uint64) syncproto.PersonID) error {
+	u := unpacker{b: b}
+	rec.deps = make([]syncproto.Dep, u.count())
+	for i := range rec.deps {
+		u.bytes(rec.deps[i].Feed[:])
+		rec.deps[i].N = u.num()
+		u.bytes(rec.deps[i].Short[:])
+	}
+	rec.log = make([]syncproto.Contribution, u.count(), cap(rec.deps)+8)
+	for i := range rec.log {
+		u.contribution(&rec.log[i])
+		rec.log[i].Person = owner(rec.log[i].Feed)
+	}
+	if u.bad || len(u.b) != 0 {
+		return fmt.Errorf("unpacking record %d: %w", rec.id, errRecord)
+	}
+	return nil
+}
+
+func (u *unpacker) contribution(c *syncproto.Contribution) {
+	c.Changeset, c.Feed, c.N = u.num(), u.num(), u.num()
+	flags := u.num()
+	c.Rights, c.Quarantined = syncproto.Rights(flags>>1), flags&1 != 0
+	c.Ops = make([]syncproto.MergeOp, u.count())
+	for i := range c.Ops {
+		o := &c.Ops[i]
+		o.Index, o.Seq = int(u.num()), u.num()
+		o.Kind, o.Field = syncproto.Kind(u.num()), syncproto.Field(u.num())
+		var f [1]byte
+		u.bytes(f[:])
+		o.Flags = syncproto.Flags(f[0])
+		if n := u.count(); n > 0 {
+			o.Targets = make([]syncproto.Target, n)
+		}
+		for j := range o.Targets {
+			place := u.num()
+			o.Targets[j] = syncproto.Target{Changeset: place >> 1, Seq: u.num(), Dangling: place&1 != 0}
+		}
+	}
+}
+
+// find returns the rows of the contributions of a feed that hold operation seq: one, or several on a forked feed.
+func (rec *record) find(feed, seq uint64) (found []*syncproto.Contribution) {
+	for i := range rec.log {
+		c := &rec.log[i]
+		if c.Feed != feed || len(c.Ops) == 0 || seq < c.Ops[0].Seq || seq > c.Ops[len(c.Ops)-1].Seq {
+			continue
+		}
+		for j := range c.Ops {
+			if c.Ops[j].Seq == seq {
+				found = append(found, c)
+				break
+			}
+		}
+	}
+	return found
+}
+
+// depIndex returns the place of a dependency in the record's list of unmet ones, adding it if need be.
+func (rec *record) depIndex(d syncproto.Dep) uint64 {
+	for i := range rec.deps {
+		if rec.deps[i] == d {
+			return uint64(i)
+		}
+	}
+	rec.deps = append(rec.deps, d)
+	return uint64(len(rec.deps) - 1)
+}
+
+// fold merges the record anew and keeps what the database indexes.
+func (rec *record) fold() (erased []syncproto.OpRef) {
+	erases := false
+	for i := range rec.log {
+		for j := range rec.log[i].Ops {
+			erases = erases || rec.log[i].Ops[j].Kind == syncproto.KindErase
+		}
+	}
+	state := syncproto.Fold(rec.log, erases)
+	rec.kind, rec.attention, rec.dirty = state.Kind, state.Attention, true
+	for ref, fate := range state.Fates {
+		if fate.Kind == syncproto.FateErased {
+			erased = append(erased, ref)
+		}
+	}
+	return erased
+}

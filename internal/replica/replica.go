@@ -1,0 +1,261 @@
+// Package replica keeps the log of changesets and what is merged from it in an SQL database. The same code runs on
+// the server's file and in the laptop's memory, so that both see the same state (docs/protocol.md §3, §8).
+//
+// There is one write path: Replica.InTx. The log is the truth; scopes, feeds, records and attention are derived from
+// it, and Rebuild makes them again.
+package replica
+
+import (
+	"context"
+	"database/sql"
+	"embed"
+	"fmt"
+	"sync"
+
+	"kua/syncproto"
+)
+
+// Migrations holds the tables for each dialect, in folders named for it.
+//
+//go:embed migrations
+var Migrations embed.FS
+
+// Config says where a replica lives.
+type Config struct {
+	DB      *sql.DB // writes; its tables have been made by Migrations
+	Read    *sql.DB // reads beside the writer; nil means DB
+	Packets bool    // keep packets in the log; a laptop keeps them sealed elsewhere and gives Incoming.Ext
+
+	// Leaves appends changesets to the transparency log in the same transaction and returns the index of the first.
+	// It is nil on a laptop.
+	Leaves func(ctx context.Context, tx *sql.Tx, ids []syncproto.ChangesetID) (first int64, err error)
+}
+
+// Replica is an open store. Writes are serialised by InTx; reads may run beside them.
+type Replica struct {
+	cfg Config
+
+	mu     sync.RWMutex // guards everything below: written by InTx only
+	roster *syncproto.Roster
+	shared *syncproto.Roster // copy for readers outside mu, replaced whenever the roster grows
+	scopes map[syncproto.ScopeID]*scope
+	byRow  map[int64]*scope
+	feeds  map[syncproto.FeedID]*feed
+	rows   map[int64]*feed
+	recent map[place]seen // changesets by feed and number, for dependencies
+	needs  map[string]int // how many held changesets wait for a need
+	unmet  map[point]int  // how many records have a target that waits for a changeset
+	judged map[int64]bool // scopes that hold decisions on quarantined work
+	nextCS int64
+	nextRe int64
+}
+
+type place struct {
+	feed int64
+	n    uint64
+}
+
+type point struct {
+	feed syncproto.FeedID
+	n    uint64
+}
+
+type seen struct {
+	row   int64
+	short syncproto.Short
+}
+
+// scope is one row of the scope table, with the standing that its changesets are judged by.
+type scope struct {
+	row      int64
+	id       syncproto.ScopeID
+	position uint64
+	region   string
+	opening  int64
+	standing *syncproto.Standing // nil until it is opened
+	fresh    bool
+	dirty    bool
+	rejudge  bool // a team change or decision has come: judge the scope again before commit
+}
+
+// feed is one row of the feed table.
+type feed struct {
+	row     int64
+	id      syncproto.FeedID
+	scope   *scope
+	device  syncproto.DeviceID
+	owner   syncproto.PersonID
+	n       uint64
+	head    int64
+	headID  syncproto.ChangesetID
+	nextSeq uint64
+	forked  bool
+	fresh   bool
+	dirty   bool
+}
+
+// Open loads the small tables of a replica into memory.
+func Open(ctx context.Context, cfg Config) (*Replica, error) {
+	r := &Replica{cfg: cfg}
+	if err := r.load(ctx); err != nil {
+		return nil, fmt.Errorf("opening replica: %w", err)
+	}
+	return r, nil
+}
+
+// load reads what is kept in memory anew: at start, and after a transaction that did not commit.
+func (r *Replica) load(ctx context.Context) error {
+	r.roster = &syncproto.Roster{}
+	r.scopes, r.byRow = map[syncproto.ScopeID]*scope{}, map[int64]*scope{}
+	r.feeds, r.rows = map[syncproto.FeedID]*feed{}, map[int64]*feed{}
+	r.recent, r.needs, r.unmet, r.judged = map[place]seen{}, map[string]int{}, map[point]int{}, map[int64]bool{}
+	for _, step := range []func(context.Context) error{r.loadRoster, r.loadScopes, r.loadFeeds, r.loadWaiting, r.loadCounters} {
+		if err := step(ctx); err != nil {
+			return err
+		}
+	}
+	r.shared = r.roster.Clone()
+	return nil
+}
+
+func (r *Replica) loadRoster(ctx context.Context) error {
+	return each(ctx, r.cfg.DB, `SELECT record FROM roster ORDER BY position`, nil, func(row *sql.Rows) error {
+		var b []byte
+		if err := row.Scan(&b); err != nil {
+			return err
+		}
+		return r.roster.Append(b)
+	})
+}
+
+func (r *Replica) loadScopes(ctx context.Context) error {
+	err := each(ctx, r.cfg.DB, `SELECT id, scope, position, region, opening FROM scope`, nil, func(row *sql.Rows) error {
+		s := &scope{}
+		var id []byte
+		if err := row.Scan(&s.row, &id, &s.position, &s.region, &s.opening); err != nil {
+			return err
+		}
+		s.id = syncproto.ScopeID(id)
+		r.scopes[s.id], r.byRow[s.row] = s, s
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	for _, s := range r.scopes {
+		if err := s.loadStanding(ctx, r.cfg.DB, r.roster.Registry()); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// loadStanding reads the team from the changesets that take effect. The opening's own team always counts for judging
+// the opening itself.
+func (s *scope) loadStanding(ctx context.Context, q querier, registry syncproto.ScopeID) error {
+	if s.id == registry {
+		s.standing = &syncproto.Standing{Registry: true}
+		return nil
+	}
+	if s.opening == 0 {
+		s.standing = nil
+		return nil
+	}
+	s.standing = &syncproto.Standing{Region: s.region, Team: map[syncproto.PersonID]bool{}}
+	return each(ctx, q, `
+		SELECT t.person FROM team t JOIN changeset c ON c.id = t.changeset
+		WHERE t.scope = $1 AND (c.code = '' OR c.admitted = 1)`, []any{s.row}, func(row *sql.Rows) error {
+		var p []byte
+		if err := row.Scan(&p); err != nil {
+			return err
+		}
+		s.standing.Team[syncproto.PersonID(p)] = true
+		return nil
+	})
+}
+
+func (r *Replica) loadFeeds(ctx context.Context) error {
+	return each(ctx, r.cfg.DB, `SELECT id, feed, scope, device, n, head, head_id, next_seq, forked FROM feed`, nil, func(row *sql.Rows) error {
+		f := &feed{}
+		var id, device, head []byte
+		var scopeRow int64
+		if err := row.Scan(&f.row, &id, &scopeRow, &device, &f.n, &f.head, &head, &f.nextSeq, &f.forked); err != nil {
+			return err
+		}
+		f.id, f.device, f.headID = syncproto.FeedID(id), syncproto.DeviceID(device), syncproto.ChangesetID(head)
+		f.scope = r.byRow[scopeRow]
+		if d, ok := r.roster.Device(f.device); ok {
+			f.owner = d.Owner
+		}
+		r.feeds[f.id], r.rows[f.row] = f, f
+		return nil
+	})
+}
+
+func (r *Replica) loadWaiting(ctx context.Context) error {
+	err := each(ctx, r.cfg.DB, `SELECT need FROM held`, nil, func(row *sql.Rows) error {
+		var need []byte
+		if err := row.Scan(&need); err != nil {
+			return err
+		}
+		r.needs[string(need)]++
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	err = each(ctx, r.cfg.DB, `SELECT feed, n FROM dangling`, nil, func(row *sql.Rows) error {
+		var f []byte
+		var n uint64
+		if err := row.Scan(&f, &n); err != nil {
+			return err
+		}
+		r.unmet[point{syncproto.FeedID(f), n}]++
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	return each(ctx, r.cfg.DB, `SELECT DISTINCT scope FROM admission`, nil, func(row *sql.Rows) error {
+		var id int64
+		if err := row.Scan(&id); err != nil {
+			return err
+		}
+		r.judged[id] = true
+		return nil
+	})
+}
+
+func (r *Replica) loadCounters(ctx context.Context) error {
+	return r.cfg.DB.QueryRowContext(ctx, `
+		SELECT (SELECT COALESCE(MAX(id), 0) FROM changeset) + 1, (SELECT COALESCE(MAX(id), 0) FROM record) + 1`).
+		Scan(&r.nextCS, &r.nextRe)
+}
+
+// Roster returns a copy of the access list; it must not be changed.
+func (r *Replica) Roster() *syncproto.Roster {
+	r.mu.RLock()
+	defer r.mu.RUnlock()
+	return r.shared
+}
+
+// querier is what a transaction and a database have in common.
+type querier interface {
+	QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error)
+	QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row
+}
+
+// each runs a query and calls fn for every row.
+func each(ctx context.Context, q querier, query string, args []any, fn func(*sql.Rows) error) error {
+	rows, err := q.QueryContext(ctx, query, args...)
+	if err != nil {
+		return err
+	}
+	defer rows.Close()
+	for rows.Next() {
+		if err := fn(rows); err != nil {
+			return err
+		}
+	}
+	return rows.Err()
+}
