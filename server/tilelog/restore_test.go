@@ -174,6 +174,16 @@ func TestOneCheckpointForOneSize(t *testing.T) {
 	}
 }
 
+func TestLogOpenedBeforeARestartNeverSigns(t *testing.T) {
+	l, db := newLog(t)
+	l.cfg.HighWater = "" // nothing but the number can tell
+	grow(t, l, db, 0, 10)
+	restart(t, db, l.cfg, 0)
+	if _, err := l.Sign(ctx, db); err == nil || !strings.Contains(err.Error(), "open the log again") {
+		t.Fatalf("got %v, want a refusal that says to open the log again", err)
+	}
+}
+
 // TestAlteredHistoryIsNeverSigned changes a hash behind the published tree.
 func TestAlteredHistoryIsNeverSigned(t *testing.T) {
 	l, db := newLog(t)
