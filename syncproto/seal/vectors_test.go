@@ -28,7 +28,7 @@ type vectors struct {
 
 type bodyVector struct{ Nonce, AAD, Plaintext, Padded, Box string }
 
-func unhex(t *testing.T, s string) []byte {
+func unhex(t testing.TB, s string) []byte {
 	t.Helper()
 	b, err := hex.DecodeString(s)
 	if err != nil {
@@ -41,14 +41,7 @@ func TestVectorsStillOpenAndSealTheSame(t *testing.T) {
 	if *update {
 		writeVectors(t)
 	}
-	var v vectors
-	b, err := os.ReadFile(vectorFile)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := json.Unmarshal(b, &v); err != nil {
-		t.Fatal(err)
-	}
+	v := readVectors(t)
 	key, err := ParseVisitKey(unhex(t, v.VisitKey))
 	if err != nil {
 		t.Fatal(err)
@@ -93,6 +86,18 @@ func TestVectorsStillOpenAndSealTheSame(t *testing.T) {
 	if text, err := OpenSecond(second, unhex(t, v.IdentityAAD), inner); err != nil || hex.EncodeToString(text) != v.IdentityPlaintext {
 		t.Error("the identity does not open", err)
 	}
+}
+
+func readVectors(t testing.TB) (v vectors) {
+	t.Helper()
+	b, err := os.ReadFile(vectorFile)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := json.Unmarshal(b, &v); err != nil {
+		t.Fatal(err)
+	}
+	return v
 }
 
 func writeVectors(t *testing.T) {

@@ -225,8 +225,10 @@ func TestAnyChangedPartOfAnIdentityIsRefusedByTheFirst(t *testing.T) {
 }
 
 func FuzzUnwrap(f *testing.F) {
-	priv := testRecipient(f, 1)
-	wrap, err := Wrap(priv.Public(), testInfo, testKey(f, 2))
+	// Fuzzing runs in several processes, so the one wrap that may open comes from a file.
+	v := readVectors(f)
+	wrap := unhex(f, v.Wrap)
+	priv, err := ParsePrivateKey(unhex(f, v.RecipientSeed))
 	if err != nil {
 		f.Fatal(err)
 	}
@@ -262,22 +264,21 @@ func FuzzParseKeys(f *testing.F) {
 }
 
 func FuzzOpenBoth(f *testing.F) {
-	a, b := testRecipient(f, 1), testRecipient(f, 2)
-	sealed, err := SealToBoth(testRand(3), a.Public(), b.Public(), nil, []byte("name"))
-	if err != nil {
-		f.Fatal(err)
-	}
-	inner, err := OpenFirst(a, nil, sealed)
-	if err != nil {
+	v := readVectors(f)
+	a, errA := ParsePrivateKey(unhex(f, v.RecipientSeed))
+	b, errB := ParsePrivateKey(unhex(f, v.SecondSeed))
+	aad, sealed := unhex(f, v.IdentityAAD), unhex(f, v.Identity)
+	inner, errInner := OpenFirst(a, aad, sealed)
+	if err := errors.Join(errA, errB, errInner); err != nil {
 		f.Fatal(err)
 	}
 	f.Add(sealed)
 	f.Add(inner)
 	f.Fuzz(func(t *testing.T, in []byte) {
-		if _, err := OpenFirst(a, nil, in); err == nil && !bytes.Equal(in, sealed) {
+		if _, err := OpenFirst(a, aad, in); err == nil && !bytes.Equal(in, sealed) {
 			t.Fatal("opened what nobody sealed to the first")
 		}
-		if _, err := OpenSecond(b, nil, in); err == nil && !bytes.Equal(in, inner) {
+		if _, err := OpenSecond(b, aad, in); err == nil && !bytes.Equal(in, inner) {
 			t.Fatal("opened what nobody sealed to the second")
 		}
 	})
