@@ -32,6 +32,7 @@ func TestAnEntryHasOneForm(t *testing.T) {
 		"no last newline":    strings.TrimSuffix(good, "\n"),
 		"a line more":        good + "x\n",
 		"an empty line more": good + "\n",
+		"an open line more":  good + "x",
 		"another version":    strings.Replace(good, "v1", "v2", 1),
 		"carriage returns":   strings.ReplaceAll(good, "\n", "\r\n"),
 		"\\r in the id":      strings.Replace(good, "AQE=", "AQE=\r", 1),
@@ -105,7 +106,7 @@ func TestTilePathsAreThoseOfC2SP(t *testing.T) {
 	for _, bad := range []string{
 		"", "tile", "tile/", "tile/0", "tile/0/", "/tile/0/000", "tile/8/0/000", "tile/00/000", "tile/64/000", "tile/-1/000", "tile/+1/000",
 		"tile/0/0", "tile/0/0000", "tile/0/x000/000", "tile/0/001/000", "tile/0/x001", "tile/0/x001/x000", "tile/0/000.p/0", "tile/0/000.p/256",
-		"tile/0/000.p/01", "tile/0/000.p/", "tile/0/000.p/1/", "tile/0/000.p/1.p/1", "tile/0/000/", "tile/0/../000", "tile/data/000",
+		"tile/0/000.p/01", "tile/0/000.p/300", "tile/0/x001/x000/x000/x000/x000/x000/000", "tile/0/000.p/", "tile/0/000.p/1/", "tile/0/000.p/1.p/1", "tile/0/000/", "tile/0/../000", "tile/data/000",
 		"tile/0/x999/x999/x999/x999/x999/x999/999", "tile/0/-01", "tile/0/xx01/000", "tile/0/0 0", "tile/entries/000.p/-1",
 	} {
 		if tile, err := ParseTilePath(bad); err == nil {

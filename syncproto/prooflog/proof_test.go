@@ -112,6 +112,7 @@ func TestAProofHasOneForm(t *testing.T) {
 		"two extras":          replace("index", "extra AAAA\nextra AAAA\nindex"),
 		"extra after index":   replace(hash, "extra AAAA\n"+hash),
 		"a loose extra":       replace("index", "extra AAB=\nindex"),
+		"a \\r in extra":      replace("index", "extra AA\rAA\nindex"),
 		"a long extra":        replace("index", "extra "+strings.Repeat("A", MaxExtra*4/3+8)+"\nindex"),
 		"a \\r in a hash":     replace(hash, hash[:43]+"\r"),
 		"a short hash":        replace(hash, hash[:40]),
