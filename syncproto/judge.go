@@ -25,6 +25,15 @@ func NewScopeID(device DeviceID, nonce Nonce) ScopeID {
 	return ScopeID(h.Sum(nil)[:16])
 }
 
+// Standing returns what the opening alone says of its scope.
+func (o *ScopeOpening) Standing() *Standing {
+	s := &Standing{Region: o.Region, Team: make(map[PersonID]bool, len(o.Team))}
+	for _, p := range o.Team {
+		s.Team[p] = true
+	}
+	return s
+}
+
 // Opening returns the opening that a changeset carries, or nil. An opening of another device's scope is an error.
 func (cs *Changeset) Opening() (*ScopeOpening, error) {
 	for i := range cs.Ops {
@@ -37,6 +46,9 @@ func (cs *Changeset) Opening() (*ScopeOpening, error) {
 		}
 		if NewScopeID(cs.Header.Device, o.Nonce) != cs.Header.Scope {
 			return nil, Refuse(CodeMalformed, "reading a scope's opening: the scope is not this device's to open")
+		}
+		if o.Region == "" || o.Region == AllRegions {
+			return nil, Refuse(CodeMalformed, "reading a scope's opening: a visit belongs to one region")
 		}
 		return &o, nil
 	}

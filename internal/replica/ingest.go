@@ -212,7 +212,7 @@ func (t *Tx) scopeFor(cs *syncproto.Changeset) (*scope, *syncproto.ScopeOpening,
 func (t *Tx) judge(w *row, opening *syncproto.ScopeOpening) (syncproto.Verdict, error) {
 	standing := w.scope.standing
 	if standing == nil && opening != nil {
-		standing = standingOf(opening)
+		standing = opening.Standing()
 	}
 	v, err := t.r.roster.Judge(w.claim, standing)
 	if err != nil || v.Quarantine == "" {
@@ -222,14 +222,6 @@ func (t *Tx) judge(w *row, opening *syncproto.ScopeOpening) (syncproto.Verdict, 
 		w.admitted, err = t.isAdmitted(w.scope.row, w.claim.Feed, w.claim.N)
 	}
 	return v, err
-}
-
-func standingOf(o *syncproto.ScopeOpening) *syncproto.Standing {
-	s := &syncproto.Standing{Region: o.Region, Team: make(map[syncproto.PersonID]bool, len(o.Team))}
-	for _, p := range o.Team {
-		s.Team[p] = true
-	}
-	return s
 }
 
 // isAdmitted reports whether a right-holder's decision covers changeset n of a feed. Only decisions that needed no
@@ -255,7 +247,7 @@ func (t *Tx) stage(w *row, f *feed, opening *syncproto.ScopeOpening, fork bool) 
 	s.dirty = true
 	w.position = s.position
 	if opening != nil && s.opening == 0 {
-		s.opening, s.region, s.standing = w.id, opening.Region, standingOf(opening)
+		s.opening, s.region, s.standing = w.id, opening.Region, opening.Standing()
 	}
 	if f == nil {
 		f = &feed{row: int64(len(r.feeds) + 1), id: w.claim.Feed, scope: s, device: h.Device, owner: w.verdict.Person, fresh: true}

@@ -186,6 +186,8 @@ type Logged struct {
 	Device     syncproto.DeviceID
 	Person     syncproto.PersonID
 	N          uint64
+	Seq0       uint64
+	Count      int
 	Position   uint64
 	Received   int64 // Unix milliseconds
 	Leaf       int64
@@ -198,7 +200,7 @@ type Logged struct {
 	Packet     []byte // nil on a laptop
 }
 
-const loggedColumns = `c.id, c.cs, c.scope, c.feed, c.n, c.position, c.received, c.leaf, c.body, c.code, c.admitted, c.redacted,
+const loggedColumns = `c.id, c.cs, c.scope, c.feed, c.n, c.seq0, c.count, c.position, c.received, c.leaf, c.body, c.code, c.admitted, c.redacted,
 	EXISTS (SELECT 1 FROM erasure e WHERE e.changeset = c.id), c.ext`
 
 func (r *Replica) scanLogged(rows *sql.Rows, extra ...any) (Logged, error) {
@@ -206,7 +208,7 @@ func (r *Replica) scanLogged(rows *sql.Rows, extra ...any) (Logged, error) {
 	var cs, body []byte
 	var scopeRow, feedRow int64
 	var code string
-	err := rows.Scan(append([]any{&l.Row, &cs, &scopeRow, &feedRow, &l.N, &l.Position, &l.Received, &l.Leaf, &body, &code,
+	err := rows.Scan(append([]any{&l.Row, &cs, &scopeRow, &feedRow, &l.N, &l.Seq0, &l.Count, &l.Position, &l.Received, &l.Leaf, &body, &code,
 		&l.Admitted, &l.Redacted, &l.Erased, &l.Ext}, extra...)...)
 	if err != nil {
 		return l, err
@@ -379,3 +381,11 @@ func (r *Replica) Decided(ctx context.Context, id syncproto.ScopeID) (map[syncpr
 	})
 	return out, err
 }
+
+// Since calls fn for the changesets of every scope from a row on, in the order in which they were taken in.
+func (r *Replica) Since(ctx context.Context, row int64, fn func(Logged) error) error {
+	return r.logged(ctx, `WHERE c.id >= $1 ORDER BY c.id`, []any{row}, fn)
+}
+
+// NextRow returns the row that the next changeset will get.
+func (t *Tx) NextRow() int64 { return t.r.nextCS }
