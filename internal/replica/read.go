@@ -263,15 +263,24 @@ func (r *Replica) one(ctx context.Context, where string, arg any) (out Logged, e
 }
 
 func (r *Replica) logged(ctx context.Context, tail string, args []any, fn func(Logged) error) error {
-	return each(ctx, r.reader(), `SELECT `+loggedColumns+`, c.packet FROM changeset c `+tail, args, func(rows *sql.Rows) error {
+	// Gathered first: fn may ask the database again, and in a laptop's memory there is one connection.
+	var found []Logged
+	err := each(ctx, r.reader(), `SELECT `+loggedColumns+`, c.packet FROM changeset c `+tail, args, func(rows *sql.Rows) error {
 		var packet []byte
 		l, err := r.scanLogged(rows, &packet)
-		if err != nil {
+		l.Packet = packet
+		found = append(found, l)
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	for _, l := range found {
+		if err := fn(l); err != nil {
 			return err
 		}
-		l.Packet = packet
-		return fn(l)
-	})
+	}
+	return nil
 }
 
 // RecordView is one merged record. Rows in State name changesets; see Row.
@@ -303,20 +312,31 @@ func (r *Replica) Attention(ctx context.Context, id syncproto.ScopeID, fn func(R
 }
 
 func (r *Replica) records(ctx context.Context, tail string, args []any, fn func(RecordView) error) error {
-	return each(ctx, r.reader(), `SELECT r.id, s.scope, r.entity, r.log FROM record r JOIN scope s ON s.id = r.scope WHERE s.scope = $1 `+tail, args, func(rows *sql.Rows) error {
+	var found []RecordView
+	err := each(ctx, r.reader(), `SELECT r.id, s.scope, r.entity, r.log FROM record r JOIN scope s ON s.id = r.scope WHERE s.scope = $1 `+tail, args, func(rows *sql.Rows) error {
 		var rec record
 		var scopeID, entity, log []byte
 		if err := rows.Scan(&rec.id, &scopeID, &entity, &log); err != nil {
 			return err
 		}
 		r.mu.RLock()
-		err := rec.unpack(log, r.owner)
-		r.mu.RUnlock()
-		if err != nil {
+		defer r.mu.RUnlock()
+		if err := rec.unpack(log, r.owner); err != nil {
 			return err
 		}
-		return fn(RecordView{syncproto.ScopeID(scopeID), syncproto.EntityID(entity), syncproto.Fold(rec.log, true), rec.log})
+		found = append(found, RecordView{Scope: syncproto.ScopeID(scopeID), Entity: syncproto.EntityID(entity), Log: rec.log})
+		return nil
 	})
+	if err != nil {
+		return err
+	}
+	for _, v := range found {
+		v.State = syncproto.Fold(v.Log, true)
+		if err := fn(v); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // HeldWork returns what waits for something to come first.
