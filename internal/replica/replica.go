@@ -97,20 +97,20 @@ type feed struct {
 // Open loads the small tables of a replica into memory.
 func Open(ctx context.Context, cfg Config) (*Replica, error) {
 	r := &Replica{cfg: cfg}
-	if err := r.load(ctx); err != nil {
+	if err := r.load(ctx, cfg.DB); err != nil {
 		return nil, fmt.Errorf("opening replica: %w", err)
 	}
 	return r, nil
 }
 
 // load reads what is kept in memory anew: at start, and after a transaction that did not commit.
-func (r *Replica) load(ctx context.Context) error {
+func (r *Replica) load(ctx context.Context, q querier) error {
 	r.roster = &syncproto.Roster{}
 	r.scopes, r.byRow = map[syncproto.ScopeID]*scope{}, map[int64]*scope{}
 	r.feeds, r.rows = map[syncproto.FeedID]*feed{}, map[int64]*feed{}
 	r.recent, r.needs, r.unmet, r.judged = map[place]seen{}, map[string]int{}, map[point]int{}, map[int64]bool{}
-	for _, step := range []func(context.Context) error{r.loadRoster, r.loadScopes, r.loadFeeds, r.loadWaiting, r.loadCounters} {
-		if err := step(ctx); err != nil {
+	for _, step := range []func(context.Context, querier) error{r.loadRoster, r.loadScopes, r.loadFeeds, r.loadWaiting, r.loadCounters} {
+		if err := step(ctx, q); err != nil {
 			return err
 		}
 	}
@@ -118,8 +118,8 @@ func (r *Replica) load(ctx context.Context) error {
 	return nil
 }
 
-func (r *Replica) loadRoster(ctx context.Context) error {
-	return each(ctx, r.cfg.DB, `SELECT record FROM roster ORDER BY position`, nil, func(row *sql.Rows) error {
+func (r *Replica) loadRoster(ctx context.Context, q querier) error {
+	return each(ctx, q, `SELECT record FROM roster ORDER BY position`, nil, func(row *sql.Rows) error {
 		var b []byte
 		if err := row.Scan(&b); err != nil {
 			return err
@@ -128,8 +128,8 @@ func (r *Replica) loadRoster(ctx context.Context) error {
 	})
 }
 
-func (r *Replica) loadScopes(ctx context.Context) error {
-	err := each(ctx, r.cfg.DB, `SELECT id, scope, position, region, opening FROM scope`, nil, func(row *sql.Rows) error {
+func (r *Replica) loadScopes(ctx context.Context, q querier) error {
+	err := each(ctx, q, `SELECT id, scope, position, region, opening FROM scope`, nil, func(row *sql.Rows) error {
 		s := &scope{}
 		var id []byte
 		if err := row.Scan(&s.row, &id, &s.position, &s.region, &s.opening); err != nil {
@@ -143,7 +143,7 @@ func (r *Replica) loadScopes(ctx context.Context) error {
 		return err
 	}
 	for _, s := range r.scopes {
-		if err := s.loadStanding(ctx, r.cfg.DB, r.roster.Registry()); err != nil {
+		if err := s.loadStanding(ctx, q, r.roster.Registry()); err != nil {
 			return err
 		}
 	}
@@ -174,8 +174,8 @@ func (s *scope) loadStanding(ctx context.Context, q querier, registry syncproto.
 	})
 }
 
-func (r *Replica) loadFeeds(ctx context.Context) error {
-	return each(ctx, r.cfg.DB, `SELECT id, feed, scope, device, n, head, head_id, next_seq, forked FROM feed`, nil, func(row *sql.Rows) error {
+func (r *Replica) loadFeeds(ctx context.Context, q querier) error {
+	return each(ctx, q, `SELECT id, feed, scope, device, n, head, head_id, next_seq, forked FROM feed`, nil, func(row *sql.Rows) error {
 		f := &feed{}
 		var id, device, head []byte
 		var scopeRow int64
@@ -192,8 +192,8 @@ func (r *Replica) loadFeeds(ctx context.Context) error {
 	})
 }
 
-func (r *Replica) loadWaiting(ctx context.Context) error {
-	err := each(ctx, r.cfg.DB, `SELECT need FROM held`, nil, func(row *sql.Rows) error {
+func (r *Replica) loadWaiting(ctx context.Context, q querier) error {
+	err := each(ctx, q, `SELECT need FROM held`, nil, func(row *sql.Rows) error {
 		var need []byte
 		if err := row.Scan(&need); err != nil {
 			return err
@@ -204,7 +204,7 @@ func (r *Replica) loadWaiting(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	err = each(ctx, r.cfg.DB, `SELECT feed, n FROM dangling`, nil, func(row *sql.Rows) error {
+	err = each(ctx, q, `SELECT feed, n FROM dangling`, nil, func(row *sql.Rows) error {
 		var f []byte
 		var n uint64
 		if err := row.Scan(&f, &n); err != nil {
@@ -216,7 +216,7 @@ func (r *Replica) loadWaiting(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	return each(ctx, r.cfg.DB, `SELECT DISTINCT scope FROM admission`, nil, func(row *sql.Rows) error {
+	return each(ctx, q, `SELECT DISTINCT scope FROM admission`, nil, func(row *sql.Rows) error {
 		var id int64
 		if err := row.Scan(&id); err != nil {
 			return err
@@ -226,8 +226,8 @@ func (r *Replica) loadWaiting(ctx context.Context) error {
 	})
 }
 
-func (r *Replica) loadCounters(ctx context.Context) error {
-	return r.cfg.DB.QueryRowContext(ctx, `
+func (r *Replica) loadCounters(ctx context.Context, q querier) error {
+	return q.QueryRowContext(ctx, `
 		SELECT (SELECT COALESCE(MAX(id), 0) FROM changeset) + 1, (SELECT COALESCE(MAX(id), 0) FROM record) + 1`).
 		Scan(&r.nextCS, &r.nextRe)
 }

@@ -47,17 +47,23 @@ type row struct {
 
 // InTx runs fn in one write transaction: what fn did is committed when it returns nil, and undone otherwise.
 func (r *Replica) InTx(ctx context.Context, fn func(*Tx) error) (err error) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	tx, err := r.cfg.DB.BeginTx(ctx, nil)
+	// The connection comes first: a reader that holds it may be waiting for mu.
+	conn, err := r.cfg.DB.Conn(ctx)
 	if err != nil {
 		return fmt.Errorf("beginning a write: %w", err)
 	}
+	defer conn.Close()
+	tx, err := conn.BeginTx(ctx, nil)
+	if err != nil {
+		return fmt.Errorf("beginning a write: %w", err)
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
 	t := &Tx{Tx: tx, r: r, ctx: ctx, records: map[recordKey]*record{}, byID: map[int64]*record{}, stmts: map[string]*sql.Stmt{}}
 	defer func() {
 		if err != nil {
 			tx.Rollback()
-			if back := r.load(context.WithoutCancel(ctx)); back != nil {
+			if back := r.load(context.WithoutCancel(ctx), conn); back != nil {
 				err = fmt.Errorf("%w (and reading the state back: %w)", err, back)
 			}
 		}
