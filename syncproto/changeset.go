@@ -157,6 +157,11 @@ func (u Unsigned) Sign(rand io.Reader, key ed25519.PrivateKey, seal Sealer) (*Ch
 	if len(u.Ops) != len(u.Values) || len(u.Ops) == 0 || len(u.Ops) > MaxOps {
 		return nil, Refuse(CodeTooLarge, "signing a changeset of %d operations and %d values: want 1 to %d, a value each", len(u.Ops), len(u.Values), MaxOps)
 	}
+	for i, v := range u.Values { // in a sealed body nobody else could see it before it is too late
+		if err := CheckCanonical(v); err != nil {
+			return nil, Refuse(CodeMalformed, "signing a changeset: value %d: %w", i, err)
+		}
+	}
 	values := NewValues(seed, u.Values)
 	h := u.Header
 	h.Count = len(u.Ops)

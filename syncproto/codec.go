@@ -199,6 +199,9 @@ func parseDeps(c *cursor) ([]Dep, error) {
 	if err != nil {
 		return nil, err
 	}
+	if n == 0 {
+		return nil, errors.New("no dependencies are written by leaving the key out")
+	}
 	deps := make([]Dep, n)
 	for i := range deps {
 		d := &deps[i]

@@ -151,7 +151,7 @@ func (r *Roster) Head() Hash {
 }
 
 // Records returns the signed records from an index on, as received.
-func (r *Roster) Records(from int) [][]byte { return r.records[min(from, len(r.records)):] }
+func (r *Roster) Records(from int) [][]byte { return r.records[min(max(from, 0), len(r.records)):] }
 
 // IndexOf returns the place of a record by its id.
 func (r *Roster) IndexOf(id Hash) (int, bool) { i, ok := r.index[id]; return i, ok }
