@@ -82,7 +82,7 @@ type RecordState struct {
 	Kind      Field // number of the entity kind, from the create operation; 0 while it has not come
 	Exists    bool  // false where never created or removed
 	Removed   bool
-	Edited    []OpRef // operations outside the context of a standing removal
+	Edited    []OpRef // what a standing removal must not hide: its author had not seen it, or had no right to remove it
 	Fields    []FieldState
 	Aliases   []Head // standing alias operations
 	Attention Attention
@@ -176,17 +176,16 @@ func (f *fold) collect(contributions []Contribution) {
 }
 
 func (f *fold) file(c *Contribution, o *MergeOp) {
+	if f.at[Target{Changeset: c.Changeset, Seq: o.Seq}] != nil {
+		return // delivered twice
+	}
 	f.entries = append(f.entries, entry{ref: OpRef{c.Changeset, o.Index}, op: o, c: c})
 	e := &f.entries[len(f.entries)-1]
 	f.at[Target{Changeset: c.Changeset, Seq: o.Seq}] = e
-	spec, known := kinds[o.Kind]
-	if !known {
-		if o.Flags&FlagCritical != 0 {
-			f.state.Attention |= AttentionCritical
-		}
-		return
+	if !o.Kind.Known() && o.Flags&FlagCritical != 0 {
+		f.state.Attention |= AttentionCritical
 	}
-	if spec.role == roleControl {
+	if !o.settles() {
 		return
 	}
 	k := keyOf(e)
@@ -198,6 +197,16 @@ func (f *fold) file(c *Contribution, o *MergeOp) {
 
 // fieldAlias is the pseudo-field of alias operations; no vocabulary uses the highest number.
 const fieldAlias = ^Field(0)
+
+// settles reports whether the operation acts on a field. An operation of an unknown or a control kind does not; nor
+// does one that names a pseudo-field which belongs to other kinds: it must not pass for a creation or an alias.
+func (o *MergeOp) settles() bool {
+	switch o.Kind {
+	case KindCreate, KindRemove, KindRestore, KindAlias:
+		return true
+	}
+	return o.Kind.Settles() && o.Field != FieldExistence && o.Field != fieldAlias
+}
 
 // keyOf returns the field that an operation acts on. What a record is (create, remove, restore) is one field.
 func keyOf(e *entry) fieldKey {
@@ -216,10 +225,10 @@ func keyOf(e *entry) fieldKey {
 // supersede applies the rule of docs/protocol.md §3: a settling operation of a right-holder retires all that it
 // lists; an ordinary edit retires its author's own and at most one of somebody else's.
 func (f *fold) supersede(e *entry) {
-	spec, ok := kinds[e.op.Kind]
-	if !ok || spec.role == roleControl {
+	if !e.op.settles() {
 		return
 	}
+	spec := kinds[e.op.Kind]
 	var own, foreign []*entry
 	unknown := 0
 	for _, t := range e.op.Targets {
@@ -249,10 +258,7 @@ func (f *fold) supersede(e *entry) {
 	}
 }
 
-func sameField(a, b *entry) bool {
-	spec, ok := kinds[a.op.Kind]
-	return ok && spec.role != roleControl && keyOf(a) == keyOf(b)
-}
+func sameField(a, b *entry) bool { return a.op.settles() && keyOf(a) == keyOf(b) }
 
 func appendOnce(list []*entry, e *entry) []*entry {
 	if slices.Contains(list, e) {
@@ -337,35 +343,46 @@ func (f *fold) existence(s FieldState) {
 	}
 }
 
-// removal finds what was edited outside the context of a standing removal (docs/protocol.md §2: observed-remove).
+// removal finds what a standing removal must not hide: what its author did not see (docs/protocol.md §3:
+// observed-remove), and standing answers of other people where its author held no right to remove them.
 func (f *fold) removal() {
 	if !f.state.Removed {
 		return
 	}
-	type point struct{ feed, seq uint64 }
-	covered := make(map[uint64]uint64) // feed → highest sequence number that a standing removal saw
+	var standing []*entry
 	for _, e := range f.fields[fieldKey{field: FieldExistence}] {
-		if e.op.Kind != KindRemove || len(e.by) > 0 {
-			continue
-		}
-		for _, t := range e.op.Targets {
-			if target := f.at[t]; target != nil {
-				p := point{target.c.Feed, target.op.Seq}
-				covered[p.feed] = max(covered[p.feed], p.seq)
-			}
+		if e.op.Kind == KindRemove && len(e.by) == 0 {
+			standing = append(standing, e)
 		}
 	}
 	for i := range f.entries {
 		e := &f.entries[i]
-		spec, ok := kinds[e.op.Kind]
-		if !ok || spec.role == roleControl || keyOf(e).field == FieldExistence || e.op.Seq <= covered[e.c.Feed] {
+		if !e.op.settles() || keyOf(e).field == FieldExistence {
 			continue
 		}
-		f.state.Edited = append(f.state.Edited, e.ref)
+		hides := func(r *entry) bool { return f.hides(r, e) }
+		if !slices.ContainsFunc(standing, hides) {
+			f.state.Edited = append(f.state.Edited, e.ref)
+		}
 	}
 	if len(f.state.Edited) > 0 {
 		f.state.Attention |= AttentionEdited
 	}
+}
+
+// hides reports whether a standing removal covers an operation: it saw that operation, or a later one of the same
+// feed, and may hide it.
+func (f *fold) hides(removal, e *entry) bool {
+	if len(e.by) == 0 && e.c.Person != removal.c.Person && !removal.c.Rights.Has(RightRemove) {
+		return false
+	}
+	return slices.ContainsFunc(removal.op.Targets, func(t Target) bool {
+		seen := f.at[t]
+		if seen == nil || seen.c.Feed != e.c.Feed || seen.op.Seq < e.op.Seq {
+			return false
+		}
+		return seen.c.Changeset == e.c.Changeset || seen.c.N > e.c.N // one number, two changesets: the other branch of a fork
+	})
 }
 
 func (f *fold) fates(contributions []Contribution) {
