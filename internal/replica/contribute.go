@@ -8,7 +8,9 @@ import (
 	"kua/syncproto"
 )
 
-// contribute adds what a staged changeset says about each record to that record's log, and folds it.
+// contribute adds what a changeset says about each record to that record's log, folds it, and stages the changeset.
+// It is not staged before, because resolving its dots may write what is staged, and w.records is not complete until
+// then.
 func (t *Tx) contribute(w *row) error {
 	var order []*record
 	for i := range w.cs.Ops {
@@ -36,17 +38,47 @@ func (t *Tx) contribute(w *row) error {
 			return err
 		}
 	}
+	t.staged = append(t.staged, w)
 	return t.fulfil(w)
 }
 
-// fold merges a record and files the erasures that take effect on it.
+// fold merges a record and files the erasures that take effect on it: exactly those, because an order that a
+// revocation quarantines no longer stands.
 func (t *Tx) fold(rec *record) error {
-	for _, ref := range rec.fold() {
-		if err := t.exec(`INSERT INTO erasure (changeset, place) VALUES ($1, $2) ON CONFLICT DO NOTHING`, int64(ref.Changeset), ref.Index); err != nil {
+	fates := rec.fold()
+	if !rec.dirty {
+		rec.dirty = true
+		t.dirty = append(t.dirty, rec)
+	}
+	for ref, fate := range fates {
+		var err error
+		if fate.Kind == syncproto.FateErased {
+			err = t.fileErasure(ref)
+		} else {
+			err = t.exec(`DELETE FROM erasure WHERE changeset = $1 AND place = $2`, int64(ref.Changeset), ref.Index)
+		}
+		if err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// fileErasure notes that one operation's value is to be dropped. A body that was redacted before still holds it, and
+// is withheld again until it is redacted once more (docs/protocol.md §11, I12).
+func (t *Tx) fileErasure(ref syncproto.OpRef) error {
+	q, err := t.prepared(`INSERT INTO erasure (changeset, place) VALUES ($1, $2) ON CONFLICT DO NOTHING`)
+	if err != nil {
+		return err
+	}
+	res, err := q.ExecContext(t.ctx, int64(ref.Changeset), ref.Index)
+	if err != nil {
+		return err
+	}
+	if n, err := res.RowsAffected(); err != nil || n == 0 {
+		return err
+	}
+	return t.exec(`UPDATE changeset SET redacted = 0 WHERE id = $1`, int64(ref.Changeset))
 }
 
 // record returns one record of a scope, empty where this is the first that is heard of it.
@@ -122,7 +154,7 @@ func (t *Tx) resolve(w *row, rec *record, i int) (syncproto.MergeOp, error) {
 			}
 			continue
 		}
-		target, err := t.pin(rec, w.cs.Header.Deps[d.Feed-1], d.Seq)
+		target, err := t.pin(rec, w.cs.Header.Deps[d.Feed-1], d.Seq, w)
 		if err != nil {
 			return op, err
 		}
@@ -135,8 +167,8 @@ func (t *Tx) resolve(w *row, rec *record, i int) (syncproto.MergeOp, error) {
 
 // pin resolves a dot on another feed through the dependency that pins it. A nil result means that the dot names
 // nothing on this record: no honest program writes such a dot, and it has no effect.
-func (t *Tx) pin(rec *record, dep syncproto.Dep, seq uint64) (*syncproto.Target, error) {
-	f, at, err := t.lookup(dep)
+func (t *Tx) pin(rec *record, dep syncproto.Dep, seq uint64, w *row) (*syncproto.Target, error) {
+	f, at, err := t.lookup(dep, w)
 	if err != nil {
 		return nil, err
 	}
@@ -189,20 +221,37 @@ func (t *Tx) onBranch(found []*syncproto.Contribution, f *feed, self, tip int64)
 	return 0, nil
 }
 
-// lookup finds the row of the changeset that a dependency names; 0 where it has not come.
-func (t *Tx) lookup(dep syncproto.Dep) (*feed, int64, error) {
-	f := t.r.feeds[dep.Feed]
+// lookup finds the row of the changeset that a dependency names; 0 where it has not come. w, which may be nil,
+// remembers what was not in memory: a changeset of many dots asks the database once for each dependency.
+func (t *Tx) lookup(dep syncproto.Dep, w *row) (*feed, int64, error) {
+	if w != nil {
+		if at, ok := w.found[dep]; ok {
+			return t.r.feeds[dep.Feed], at, nil
+		}
+	}
+	f, at, asked, err := t.lookupAgain(dep)
+	if err == nil && asked && w != nil {
+		if w.found == nil {
+			w.found = map[syncproto.Dep]int64{}
+		}
+		w.found[dep] = at
+	}
+	return f, at, err
+}
+
+func (t *Tx) lookupAgain(dep syncproto.Dep) (f *feed, at int64, asked bool, err error) {
+	f = t.r.feeds[dep.Feed]
 	if f == nil || dep.N > f.n {
-		return f, 0, nil
+		return f, 0, false, nil
 	}
 	if dep.N == f.n && dep.Short == f.headID.Short() {
-		return f, f.head, nil
+		return f, f.head, false, nil
 	}
 	if s, ok := t.r.recent[place{f.row, dep.N}]; ok && s.short == dep.Short {
-		return f, s.row, nil
+		return f, s.row, false, nil
 	}
 	if err := t.flush(); err != nil {
-		return f, 0, err
+		return f, 0, true, err
 	}
 	type candidate struct {
 		row int64
@@ -212,15 +261,15 @@ func (t *Tx) lookup(dep syncproto.Dep) (*feed, int64, error) {
 		return c, rows.Scan(&c.row, &c.id)
 	})
 	if err != nil {
-		return f, 0, err
+		return f, 0, true, err
 	}
 	for _, c := range rows {
 		if syncproto.ChangesetID(c.id).Short() == dep.Short {
 			t.r.recent[place{f.row, dep.N}] = seen{c.row, dep.Short}
-			return f, c.row, nil
+			return f, c.row, true, nil
 		}
 	}
-	return f, 0, nil
+	return f, 0, true, nil
 }
 
 // dangle files a record under a changeset that one of its operations waits for.
@@ -284,7 +333,7 @@ func (t *Tx) resolveAgain(rec *record, at point) (still bool, err error) {
 					continue
 				}
 				dep := old[target.Changeset]
-				got, err := t.pin(rec, dep, target.Seq)
+				got, err := t.pin(rec, dep, target.Seq, nil)
 				if err != nil {
 					return false, err
 				}

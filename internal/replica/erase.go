@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"fmt"
+	"slices"
 
 	"kua/syncproto"
 )
@@ -38,13 +39,17 @@ func (r *Replica) Unredacted(ctx context.Context, id syncproto.ScopeID) ([]Erasu
 func (t *Tx) Redact(id syncproto.ChangesetID, body syncproto.Body) error {
 	var row int64
 	var packet []byte
+	var done bool
 	err := t.QueryRowContext(t.ctx, `
-		SELECT c.id, c.packet FROM changeset c WHERE c.cs = $1 AND EXISTS (SELECT 1 FROM erasure e WHERE e.changeset = c.id)`, id[:]).Scan(&row, &packet)
+		SELECT c.id, c.packet, c.redacted FROM changeset c WHERE c.cs = $1 AND EXISTS (SELECT 1 FROM erasure e WHERE e.changeset = c.id)`, id[:]).Scan(&row, &packet, &done)
 	if err == sql.ErrNoRows {
 		return syncproto.Refuse(syncproto.CodeUnauthorized, "redacting changeset %s: no erasure of it is known here", id)
 	}
 	if err != nil {
 		return err
+	}
+	if body.Form == syncproto.BodyWithheld {
+		return syncproto.Refuse(syncproto.CodeMalformed, "redacting changeset %s: without its other values: send the body that keeps them", id)
 	}
 	if packet == nil {
 		return t.exec(`UPDATE changeset SET redacted = 1 WHERE id = $1`, row)
@@ -53,12 +58,54 @@ func (t *Tx) Redact(id syncproto.ChangesetID, body syncproto.Body) error {
 	if err != nil {
 		return fmt.Errorf("redacting changeset %s: %w", id, err)
 	}
-	p = p.WithBody(body)
-	if _, err := syncproto.ParsePacket(p); err != nil {
+	before := p.BodyHash()
+	redacted := p.WithBody(body)
+	if err := t.checkRedaction(row, p, redacted); err != nil {
 		return fmt.Errorf("redacting changeset %s: %w", id, err)
 	}
-	hash := p.BodyHash()
+	hash := redacted.BodyHash()
+	if hash == before && !done {
+		return syncproto.Refuse(syncproto.CodeBadValues, "redacting changeset %s: the body is the one that holds the erased values", id)
+	}
+	p = redacted
 	return t.exec(`UPDATE changeset SET redacted = 1, packet = $2, body = $3 WHERE id = $1`, row, p.Encode(), hash[:])
+}
+
+// checkRedaction checks what can be checked without a key: the form, and in a plain body that exactly the ordered
+// values are gone.
+func (t *Tx) checkRedaction(row int64, before, after syncproto.Packet) error {
+	cs, err := syncproto.ParsePacket(after)
+	if err != nil || cs.Body.Form != syncproto.BodyPlain {
+		return err
+	}
+	values, err := cs.Open(nil)
+	if err != nil {
+		return err
+	}
+	old, err := syncproto.ParsePacket(before)
+	if err != nil {
+		return err
+	}
+	had, err := old.Open(nil)
+	if err != nil {
+		return err
+	}
+	places, err := collect(t, `SELECT place FROM erasure WHERE changeset = $1`, []any{row}, func(rows *sql.Rows) (i int, err error) {
+		return i, rows.Scan(&i)
+	})
+	if err != nil {
+		return err
+	}
+	for i, leaf := range values.Leaves {
+		gone := i < len(had.Leaves) && had.Leaves[i].Erased
+		switch ordered := slices.Contains(places, i); {
+		case ordered && !leaf.Erased:
+			return syncproto.Refuse(syncproto.CodeBadValues, "value %d was to be erased and is there", i)
+		case !ordered && leaf.Erased && !gone:
+			return syncproto.Refuse(syncproto.CodeUnauthorized, "value %d is gone though nobody ordered that", i)
+		}
+	}
+	return nil
 }
 
 // Relayed returns the packet of a changeset as it may be passed on: while an erasure waits for its redacted body,
@@ -72,4 +119,14 @@ func (l Logged) Relayed() ([]byte, error) {
 		return nil, err
 	}
 	return p.WithBody(syncproto.Body{Form: syncproto.BodyWithheld}).Encode(), nil
+}
+
+// Redacted returns the changesets of a scope whose stored body is the redacted one.
+func (r *Replica) Redacted(ctx context.Context, id syncproto.ScopeID) ([]Logged, error) {
+	var out []Logged
+	err := r.logged(ctx, `JOIN scope s ON s.id = c.scope WHERE s.scope = $1 AND c.redacted = 1 ORDER BY c.id`, []any{id[:]}, func(l Logged) error {
+		out = append(out, l)
+		return nil
+	})
+	return out, err
 }

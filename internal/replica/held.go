@@ -1,6 +1,7 @@
 package replica
 
 import (
+	"context"
 	"database/sql"
 	"encoding/binary"
 	"fmt"
@@ -25,24 +26,64 @@ func needFor(cs *syncproto.Changeset, code syncproto.Code) []byte {
 func needDevice(id syncproto.DeviceID) []byte { return append([]byte{'d'}, id[:]...) }
 func needRoster(head syncproto.Hash) []byte   { return append([]byte{'r'}, head[:]...) }
 
-// maxHeld bounds how much work of unknown standing a store keeps.
-const maxHeld = 100_000
+// Bounds on work of unknown standing: of everybody, and of one device that brings it.
+const (
+	maxHeld        = 100_000
+	maxHeldBy      = 4096
+	maxHeldBytesBy = 64 << 20
+)
 
-// hold keeps a changeset that cannot be judged yet. Outcomes other than held are left alone.
-func (t *Tx) hold(in Incoming, o Outcome) error {
+type heldShare struct{ n, bytes int }
+
+// heldCount says how much is held, and who brought it.
+type heldCount struct {
+	total int
+	by    map[syncproto.DeviceID]heldShare // without what this store came by itself
+}
+
+func (h *heldCount) add(by syncproto.DeviceID, n, bytes int) {
+	h.total += n
+	if by == (syncproto.DeviceID{}) {
+		return
+	}
+	s := h.by[by]
+	s.n, s.bytes = s.n+n, s.bytes+bytes
+	if h.by[by] = s; s.n <= 0 {
+		delete(h.by, by)
+	}
+}
+
+func (h *heldCount) full(by syncproto.DeviceID, bytes int) bool {
+	s := h.by[by]
+	return h.total >= maxHeld || s.n >= maxHeldBy || s.bytes+bytes > maxHeldBytesBy
+}
+
+func (r *Replica) loadHeld(ctx context.Context, q querier) error {
+	return each(ctx, q, `SELECT pusher, COUNT(*), SUM(LENGTH(packet)) FROM held GROUP BY pusher`, nil, func(row *sql.Rows) error {
+		var by []byte
+		var n, bytes int
+		if err := row.Scan(&by, &n, &bytes); err != nil {
+			return err
+		}
+		r.held.add(syncproto.DeviceID(by), n, bytes)
+		return nil
+	})
+}
+
+// hold keeps a changeset that cannot be judged yet. Outcomes other than held are left alone. Where too much is held
+// already it is not kept, and the outcome says so: its author offers it again.
+func (t *Tx) hold(in Incoming, o *Outcome) error {
 	if o.Status != syncproto.StatusHeld {
 		return nil
 	}
-	total := 0
-	for _, n := range t.r.needs {
-		total += n
-	}
-	if total >= maxHeld {
-		return fmt.Errorf("holding changeset %s: %d are held already", in.CS.ID, total)
+	packet := in.CS.Packet.Encode()
+	if t.r.held.full(in.By, len(packet)) {
+		o.Code, o.Detail = syncproto.CodeLimited, "too many changesets wait for something to come first: send what they need, then this again"
+		return nil
 	}
 	need := needFor(in.CS, o.Code)
-	res, err := t.ExecContext(t.ctx, `INSERT INTO held (cs, scope, code, need, since, ext, packet) VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT DO NOTHING`,
-		in.CS.ID[:], in.CS.Header.Scope[:], string(o.Code), need, in.Received, in.Ext, in.CS.Packet.Encode())
+	res, err := t.ExecContext(t.ctx, `INSERT INTO held (cs, scope, code, need, since, ext, pusher, packet) VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT DO NOTHING`,
+		in.CS.ID[:], in.CS.Header.Scope[:], string(o.Code), need, in.Received, in.Ext, in.By[:], packet)
 	if err != nil {
 		return err
 	}
@@ -50,6 +91,7 @@ func (t *Tx) hold(in Incoming, o Outcome) error {
 		return err
 	}
 	t.r.needs[string(need)]++
+	t.r.held.add(in.By, 1, len(packet))
 	return nil
 }
 
@@ -66,11 +108,9 @@ func (t *Tx) release(w *row) error {
 }
 
 type heldRow struct {
-	cs, packet binaryBytes
-	since, ext int64
+	cs, packet, by []byte
+	since, ext     int64
 }
-
-type binaryBytes = []byte
 
 // releaseNeed takes in again everything that waited for one thing. What still cannot be stored is held again under
 // its new need.
@@ -79,8 +119,8 @@ func (t *Tx) releaseNeed(need []byte) error {
 		return nil
 	}
 	delete(t.r.needs, string(need))
-	rows, err := collect(t, `SELECT cs, packet, since, ext FROM held WHERE need = $1 ORDER BY since, cs`, []any{need}, func(rows *sql.Rows) (h heldRow, err error) {
-		return h, rows.Scan(&h.cs, &h.packet, &h.since, &h.ext)
+	rows, err := collect(t, `SELECT cs, packet, pusher, since, ext FROM held WHERE need = $1 ORDER BY since, cs`, []any{need}, func(rows *sql.Rows) (h heldRow, err error) {
+		return h, rows.Scan(&h.cs, &h.packet, &h.by, &h.since, &h.ext)
 	})
 	if err != nil {
 		return err
@@ -89,6 +129,7 @@ func (t *Tx) releaseNeed(need []byte) error {
 		if err := t.exec(`DELETE FROM held WHERE cs = $1`, h.cs); err != nil {
 			return err
 		}
+		t.r.held.add(syncproto.DeviceID(h.by), -1, -len(h.packet))
 		if err := t.retry(h); err != nil {
 			return fmt.Errorf("taking in held changeset %x: %w", h.cs, err)
 		}
@@ -105,13 +146,8 @@ func (t *Tx) retry(h heldRow) error {
 	if err != nil {
 		return err
 	}
-	// Held for its device, the signature could not be checked on arrival.
-	if d, ok := t.r.roster.Device(cs.Header.Device); ok {
-		if err := cs.Verify(d.Signing); err != nil {
-			return nil // dropped: it was never that device's work
-		}
-	}
-	_, err = t.ingest(Incoming{CS: cs, Received: h.since, Ext: h.ext})
+	// A wrong signature drops it: it was never that device's work.
+	_, err = t.ingest(Incoming{CS: cs, Received: h.since, Ext: h.ext, By: syncproto.DeviceID(h.by), Unverified: true})
 	return err
 }
 

@@ -4,6 +4,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"slices"
 
 	"kua/syncproto"
 )
@@ -13,6 +14,9 @@ type Incoming struct {
 	CS       *syncproto.Changeset
 	Received int64 // Unix milliseconds
 	Ext      int64 // the laptop's row that holds the packet
+
+	By         syncproto.DeviceID // that brought it; zero where this store came by it itself
+	Unverified bool               // the signing device was not known when the signature should have been checked
 }
 
 // Outcome says what became of one incoming changeset.
@@ -29,8 +33,9 @@ type Outcome struct {
 	staged   *row
 }
 
-// Ingest takes verified changesets in. Each gets its own outcome: none can stop another. Device keys must have been
-// checked by the caller against the roster; changesets of unknown devices are held.
+// Ingest takes changesets in. Each gets its own outcome: none can stop another. Signatures must have been checked by
+// the caller against the roster, except where Incoming.Unverified says that the device was unknown: such a changeset
+// is held, or verified here if the device has become known meanwhile.
 func (t *Tx) Ingest(items []Incoming) ([]Outcome, error) {
 	if len(t.r.recent) > 1<<16 {
 		clear(t.r.recent)
@@ -46,11 +51,27 @@ func (t *Tx) Ingest(items []Incoming) ([]Outcome, error) {
 		return nil, err
 	}
 	for i := range out {
-		if w := out[i].staged; w != nil {
-			out[i].Leaf = w.leaf
+		w := out[i].staged
+		if w == nil {
+			continue
+		}
+		out[i].Leaf = w.leaf
+		if t.again { // what came later in the batch may have changed its standing
+			if err := t.verdictOf(w); err != nil {
+				return nil, err
+			}
+			out[i].Status, out[i].Code = w.status()
 		}
 	}
 	return out, nil
+}
+
+// verdictOf reads how a changeset of this transaction stands after its scope was judged again.
+func (t *Tx) verdictOf(w *row) error {
+	var code string
+	err := t.QueryRowContext(t.ctx, `SELECT code, admitted FROM changeset WHERE id = $1`, w.id).Scan(&code, &w.admitted)
+	w.verdict.Quarantine = syncproto.Code(code)
+	return err
 }
 
 // ingest takes one changeset in, and then whatever was held for it.
@@ -67,11 +88,17 @@ func (t *Tx) admit(in Incoming) (Outcome, error) {
 	cs := in.CS
 	h := &cs.Header
 	o := Outcome{ID: cs.ID, Body: cs.Packet.BodyHash()}
+	if d, known := t.r.roster.Device(h.Device); known && in.Unverified {
+		if err := cs.Verify(d.Signing); err != nil {
+			o.Status, o.Code, o.Detail = syncproto.StatusRefused, syncproto.CodeOf(err), err.Error()
+			return o, nil
+		}
+	}
 	f := t.r.feeds[h.Feed()]
-	prev, fork, o2, err := t.chain(cs, f)
+	prev, fork, o2, err := t.chain(in, f)
 	if err != nil || o2 != nil {
 		if o2 != nil {
-			return *o2, t.hold(in, *o2)
+			return *o2, t.hold(in, o2)
 		}
 		return o, err
 	}
@@ -84,7 +111,7 @@ func (t *Tx) admit(in Incoming) (Outcome, error) {
 	w.verdict, err = t.judge(w, opening)
 	if code := syncproto.CodeOf(err); code != "" {
 		o.Status, o.Code, o.Detail = syncproto.StatusHeld, code, err.Error()
-		return o, t.hold(in, o)
+		return o, t.hold(in, &o)
 	}
 	if err != nil {
 		return o, err
@@ -114,8 +141,8 @@ func (w *row) quarantined() bool { return w.verdict.Quarantine != "" && !w.admit
 
 // chain checks that the changeset continues its feed. It returns the row of the changeset before it, whether it
 // forks the feed, or an outcome where it cannot be stored now.
-func (t *Tx) chain(cs *syncproto.Changeset, f *feed) (prev int64, fork bool, o *Outcome, err error) {
-	h := &cs.Header
+func (t *Tx) chain(in Incoming, f *feed) (prev int64, fork bool, o *Outcome, err error) {
+	cs, h := in.CS, &in.CS.Header
 	if f == nil {
 		if h.N > 1 {
 			return 0, false, held(cs, syncproto.CodeHeldPrev, "changeset %d of a feed of which nothing is here yet", h.N), nil
@@ -128,26 +155,30 @@ func (t *Tx) chain(cs *syncproto.Changeset, f *feed) (prev int64, fork bool, o *
 		}
 		return f.head, false, nil, nil
 	}
-	return t.chainBehind(cs, f)
+	return t.chainBehind(in, f)
 }
 
 // chainBehind handles what is not the next changeset of a feed: a duplicate, a fork, or a gap.
-func (t *Tx) chainBehind(cs *syncproto.Changeset, f *feed) (prev int64, fork bool, o *Outcome, err error) {
+func (t *Tx) chainBehind(in Incoming, f *feed) (prev int64, fork bool, o *Outcome, err error) {
+	cs := in.CS
 	if err := t.flush(); err != nil {
 		return 0, false, nil, err
 	}
-	if o, err := t.duplicate(cs); o != nil || err != nil {
+	if o, err := t.duplicate(in); o != nil || err != nil {
 		return 0, false, o, err
 	}
 	h := &cs.Header
 	if h.N > 1 {
-		var next uint64
-		err := t.QueryRowContext(t.ctx, `SELECT id, seq0 + count FROM changeset WHERE cs = $1 AND feed = $2`, h.Prev[:], f.row).Scan(&prev, &next)
+		var n, next uint64
+		err := t.QueryRowContext(t.ctx, `SELECT id, n, seq0 + count FROM changeset WHERE cs = $1 AND feed = $2`, h.Prev[:], f.row).Scan(&prev, &n, &next)
 		if errors.Is(err, sql.ErrNoRows) {
 			return 0, false, held(cs, syncproto.CodeHeldPrev, "changeset %d of feed %s is missing", h.N-1, f.id), nil
 		}
 		if err != nil {
 			return 0, false, nil, err
+		}
+		if n+1 != h.N {
+			return 0, false, refused(cs, "its number is %d, the changeset before it has %d", h.N, n), nil
 		}
 		if next != h.Seq0 {
 			return 0, false, refused(cs, "operation numbers begin at %d, the feed is at %d", h.Seq0, next), nil
@@ -159,7 +190,8 @@ func (t *Tx) chainBehind(cs *syncproto.Changeset, f *feed) (prev int64, fork boo
 }
 
 // duplicate answers a changeset that is here already exactly as the first time.
-func (t *Tx) duplicate(cs *syncproto.Changeset) (*Outcome, error) {
+func (t *Tx) duplicate(in Incoming) (*Outcome, error) {
+	cs := in.CS
 	o := &Outcome{ID: cs.ID, Status: syncproto.StatusDuplicate}
 	var body []byte
 	err := t.QueryRowContext(t.ctx, `SELECT position, received, leaf, body FROM changeset WHERE cs = $1`, cs.ID[:]).
@@ -171,7 +203,32 @@ func (t *Tx) duplicate(cs *syncproto.Changeset) (*Outcome, error) {
 		return nil, err
 	}
 	o.Body = syncproto.Hash(body)
-	return o, nil
+	return o, t.refill(in, o)
+}
+
+// refill puts the body that comes with a duplicate in the place of the stored one, where that one is no good: a courier
+// may carry a changeset withheld before its author brings it whole, and may damage a sealed body, which only holders
+// of the visit key could see. So anybody fills in a withheld body, and the author repairs a sealed one. Where an
+// erasure is known the stored body stays (docs/protocol.md §11, I12).
+func (t *Tx) refill(in Incoming, o *Outcome) error {
+	cs := in.CS
+	withheld := cs.Packet.WithBody(syncproto.Body{Form: syncproto.BodyWithheld}).BodyHash()
+	repairs := in.By == cs.Header.Device && cs.Body.Form == syncproto.BodySealed && o.Body != cs.Packet.BodyHash()
+	if !t.r.cfg.Packets || cs.Body.Form == syncproto.BodyWithheld || o.Body != withheld && !repairs {
+		return nil
+	}
+	hash := cs.Packet.BodyHash()
+	res, err := t.ExecContext(t.ctx, `
+		UPDATE changeset SET packet = $2, body = $3
+		WHERE cs = $1 AND NOT EXISTS (SELECT 1 FROM erasure e WHERE e.changeset = changeset.id)`, cs.ID[:], cs.Packet.Encode(), hash[:])
+	if err != nil {
+		return err
+	}
+	if n, err := res.RowsAffected(); err != nil || n == 0 {
+		return err
+	}
+	o.Body = hash
+	return nil
 }
 
 func held(cs *syncproto.Changeset, code syncproto.Code, format string, args ...any) *Outcome {
@@ -244,16 +301,24 @@ func (t *Tx) stage(w *row, f *feed, opening *syncproto.ScopeOpening, fork bool) 
 	w.id = r.nextCS
 	r.nextCS++
 	s.position++
-	s.dirty = true
+	if !s.dirty {
+		s.dirty = true
+		t.scopes = append(t.scopes, s)
+	}
 	w.position = s.position
-	if opening != nil && s.opening == 0 {
-		s.opening, s.region, s.standing = w.id, opening.Region, opening.Standing()
+	if opening != nil {
+		s.open(w, opening)
 	}
 	if f == nil {
 		f = &feed{row: int64(len(r.feeds) + 1), id: w.claim.Feed, scope: s, device: h.Device, owner: w.verdict.Person, fresh: true}
 		r.feeds[f.id], r.rows[f.row] = f, f
+		r.names.set(f)
 	}
-	w.feed, f.dirty = f, true
+	w.feed = f
+	if !f.dirty {
+		f.dirty = true
+		t.feeds = append(t.feeds, f)
+	}
 	if fork {
 		f.forked = true
 	}
@@ -264,7 +329,15 @@ func (t *Tx) stage(w *row, f *feed, opening *syncproto.ScopeOpening, fork bool) 
 	if fork {
 		delete(r.recent, place{f.row, h.N})
 	}
-	t.staged = append(t.staged, w)
+}
+
+// open makes a changeset the opening of its scope. Its device may have signed two: the one with the smaller id counts,
+// so that all stores agree whichever came first.
+func (s *scope) open(w *row, o *syncproto.ScopeOpening) {
+	if s.opening != 0 && slices.Compare(s.openingID[:], w.cs.ID[:]) < 0 {
+		return
+	}
+	s.opening, s.openingID, s.region, s.standing = w.id, w.cs.ID, o.Region, o.Standing()
 }
 
 // effects applies what the changeset says: to records, and to its scope's team, keys and decisions.

@@ -1,6 +1,7 @@
 package replica
 
 import (
+	"bytes"
 	"context"
 	"database/sql"
 	"errors"
@@ -121,7 +122,7 @@ func (r *Replica) Heads(ctx context.Context, id syncproto.ScopeID) ([]syncproto.
 		}
 		err := each(ctx, r.reader(), `
 			SELECT c.n, c.cs FROM changeset c JOIN feed f ON f.id = c.feed
-			WHERE f.feed = $1 AND NOT EXISTS (SELECT 1 FROM changeset d WHERE d.prev = c.id AND d.feed = c.feed) ORDER BY c.id`,
+			WHERE f.feed = $1 AND NOT EXISTS (SELECT 1 FROM changeset d WHERE d.prev = c.id AND d.feed = c.feed AND d.n = c.n + 1) ORDER BY c.id`,
 			[]any{f.Feed[:]}, func(rows *sql.Rows) error {
 				var n uint64
 				var cs []byte
@@ -148,7 +149,15 @@ func (r *Replica) Compare(ctx context.Context, id syncproto.ScopeID, theirs []sy
 			want = append(want, syncproto.FeedWant{Feed: h.Feed, From: 1})
 		case h.N == f.N && h.Short == f.Head.Short():
 		case h.N > f.N:
-			want = append(want, syncproto.FeedWant{Feed: h.Feed, From: f.N + 1})
+			from := f.N + 1
+			waits, err := r.waitsForPrev(ctx, h)
+			if err != nil {
+				return nil, nil, err
+			}
+			if waits { // it came and did not fit: their branch leaves ours further back
+				from = 1
+			}
+			want = append(want, syncproto.FeedWant{Feed: h.Feed, From: from})
 		default:
 			here, err := r.hasAt(ctx, h)
 			if err != nil {
@@ -161,6 +170,16 @@ func (r *Replica) Compare(ctx context.Context, id syncproto.ScopeID, theirs []sy
 		}
 	}
 	return want, forks, nil
+}
+
+// waitsForPrev reports whether a head is held here because the changeset before it is missing.
+func (r *Replica) waitsForPrev(ctx context.Context, h syncproto.FeedHead) (bool, error) {
+	var k int
+	from := append(h.Short[:], make([]byte, 16)...)
+	to := append(h.Short[:], bytes.Repeat([]byte{0xff}, 16)...)
+	err := r.reader().QueryRowContext(ctx, `SELECT COUNT(*) FROM held WHERE cs BETWEEN $1 AND $2 AND code = $3`,
+		from, to, string(syncproto.CodeHeldPrev)).Scan(&k)
+	return k > 0, err
 }
 
 func (r *Replica) hasAt(ctx context.Context, h syncproto.FeedHead) (bool, error) {
@@ -214,13 +233,11 @@ func (r *Replica) scanLogged(rows *sql.Rows, extra ...any) (Logged, error) {
 		return l, err
 	}
 	l.ID, l.Body, l.Quarantine = syncproto.ChangesetID(cs), syncproto.Hash(body), syncproto.Code(code)
-	r.mu.RLock()
-	defer r.mu.RUnlock()
-	f := r.rows[feedRow]
-	if f == nil {
+	f, ok := r.names.get(feedRow)
+	if !ok {
 		return l, fmt.Errorf("changeset %s: its feed is not in the database: run rebuild", l.ID)
 	}
-	l.Scope, l.Feed, l.Device, l.Person = f.scope.id, f.id, f.device, f.owner
+	l.Scope, l.Feed, l.Device, l.Person = f.scope, f.feed, f.device, f.person
 	return l, nil
 }
 
@@ -319,9 +336,7 @@ func (r *Replica) records(ctx context.Context, tail string, args []any, fn func(
 		if err := rows.Scan(&rec.id, &scopeID, &entity, &log); err != nil {
 			return err
 		}
-		r.mu.RLock()
-		defer r.mu.RUnlock()
-		if err := rec.unpack(log, r.owner); err != nil {
+		if err := rec.unpack(log, r.names.owner); err != nil {
 			return err
 		}
 		found = append(found, RecordView{Scope: syncproto.ScopeID(scopeID), Entity: syncproto.EntityID(entity), Log: rec.log})

@@ -173,8 +173,9 @@ func (rec *record) depIndex(d syncproto.Dep) uint64 {
 	return uint64(len(rec.deps) - 1)
 }
 
-// fold merges the record anew and keeps what the database indexes.
-func (rec *record) fold() (erased []syncproto.OpRef) {
+// fold merges the record anew and keeps what the database indexes. Where the record holds an order to erase, it
+// returns the fate of every operation.
+func (rec *record) fold() map[syncproto.OpRef]syncproto.Fate {
 	erases := false
 	for i := range rec.log {
 		for j := range rec.log[i].Ops {
@@ -182,11 +183,6 @@ func (rec *record) fold() (erased []syncproto.OpRef) {
 		}
 	}
 	state := syncproto.Fold(rec.log, erases)
-	rec.kind, rec.attention, rec.dirty = state.Kind, state.Attention, true
-	for ref, fate := range state.Fates {
-		if fate.Kind == syncproto.FateErased {
-			erased = append(erased, ref)
-		}
-	}
-	return erased
+	rec.kind, rec.attention = state.Kind, state.Attention
+	return state.Fates
 }

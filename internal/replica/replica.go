@@ -11,6 +11,7 @@ import (
 	"embed"
 	"fmt"
 	"sync"
+	"sync/atomic"
 
 	"kua/syncproto"
 )
@@ -37,17 +38,53 @@ type Replica struct {
 
 	mu     sync.RWMutex // guards everything below: written by InTx only
 	roster *syncproto.Roster
-	shared *syncproto.Roster // copy for readers outside mu, replaced whenever the roster grows
 	scopes map[syncproto.ScopeID]*scope
 	byRow  map[int64]*scope
 	feeds  map[syncproto.FeedID]*feed
 	rows   map[int64]*feed
 	recent map[place]seen // changesets by feed and number, for dependencies
 	needs  map[string]int // how many held changesets wait for a need
+	held   heldCount
+	broken error          // memory could not be read back after a failed write: nothing may be written any more
 	unmet  map[point]int  // how many records have a target that waits for a changeset
 	judged map[int64]bool // scopes that hold decisions on quarantined work
 	nextCS int64
 	nextRe int64
+
+	names  names                            // for readers that have rows open
+	shared atomic.Pointer[syncproto.Roster] // copy of roster for readers, who need not wait for a transaction
+}
+
+// names tells readers whose feed a row is. Its lock is never held across a call to the database: a reader with open
+// rows that waited for mu would hold the connection that the writer waits for.
+type names struct {
+	mu    sync.RWMutex
+	feeds map[int64]feedName // by row; rows of a transaction that failed stay until they are used again
+}
+
+type feedName struct {
+	feed   syncproto.FeedID
+	scope  syncproto.ScopeID
+	device syncproto.DeviceID
+	person syncproto.PersonID
+}
+
+func (n *names) set(f *feed) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.feeds[f.row] = feedName{f.id, f.scope.id, f.device, f.owner}
+}
+
+func (n *names) get(row int64) (feedName, bool) {
+	n.mu.RLock()
+	defer n.mu.RUnlock()
+	f, ok := n.feeds[row]
+	return f, ok
+}
+
+func (n *names) owner(row uint64) syncproto.PersonID {
+	f, _ := n.get(int64(row))
+	return f.person
 }
 
 type place struct {
@@ -67,15 +104,16 @@ type seen struct {
 
 // scope is one row of the scope table, with the standing that its changesets are judged by.
 type scope struct {
-	row      int64
-	id       syncproto.ScopeID
-	position uint64
-	region   string
-	opening  int64
-	standing *syncproto.Standing // nil until it is opened
-	fresh    bool
-	dirty    bool
-	rejudge  bool // a team change or decision has come: judge the scope again before commit
+	row       int64
+	id        syncproto.ScopeID
+	position  uint64
+	region    string
+	opening   int64
+	openingID syncproto.ChangesetID
+	standing  *syncproto.Standing // nil until it is opened
+	fresh     bool
+	dirty     bool
+	rejudge   bool // a team change or decision has come: judge the scope again before commit
 }
 
 // feed is one row of the feed table.
@@ -96,7 +134,7 @@ type feed struct {
 
 // Open loads the small tables of a replica into memory.
 func Open(ctx context.Context, cfg Config) (*Replica, error) {
-	r := &Replica{cfg: cfg}
+	r := &Replica{cfg: cfg, names: names{feeds: map[int64]feedName{}}}
 	if err := r.load(ctx, cfg.DB); err != nil {
 		return nil, fmt.Errorf("opening replica: %w", err)
 	}
@@ -109,12 +147,13 @@ func (r *Replica) load(ctx context.Context, q querier) error {
 	r.scopes, r.byRow = map[syncproto.ScopeID]*scope{}, map[int64]*scope{}
 	r.feeds, r.rows = map[syncproto.FeedID]*feed{}, map[int64]*feed{}
 	r.recent, r.needs, r.unmet, r.judged = map[place]seen{}, map[string]int{}, map[point]int{}, map[int64]bool{}
-	for _, step := range []func(context.Context, querier) error{r.loadRoster, r.loadScopes, r.loadFeeds, r.loadWaiting, r.loadCounters} {
+	r.held = heldCount{by: map[syncproto.DeviceID]heldShare{}}
+	for _, step := range []func(context.Context, querier) error{r.loadRoster, r.loadScopes, r.loadFeeds, r.loadWaiting, r.loadHeld, r.loadCounters} {
 		if err := step(ctx, q); err != nil {
 			return err
 		}
 	}
-	r.shared = r.roster.Clone()
+	r.shared.Store(r.roster.Clone())
 	return nil
 }
 
@@ -129,13 +168,15 @@ func (r *Replica) loadRoster(ctx context.Context, q querier) error {
 }
 
 func (r *Replica) loadScopes(ctx context.Context, q querier) error {
-	err := each(ctx, q, `SELECT id, scope, position, region, opening FROM scope`, nil, func(row *sql.Rows) error {
+	err := each(ctx, q, `
+		SELECT s.id, s.scope, s.position, s.region, s.opening, c.cs FROM scope s LEFT JOIN changeset c ON c.id = s.opening`, nil, func(row *sql.Rows) error {
 		s := &scope{}
-		var id []byte
-		if err := row.Scan(&s.row, &id, &s.position, &s.region, &s.opening); err != nil {
+		var id, opening []byte
+		if err := row.Scan(&s.row, &id, &s.position, &s.region, &s.opening, &opening); err != nil {
 			return err
 		}
 		s.id = syncproto.ScopeID(id)
+		copy(s.openingID[:], opening)
 		r.scopes[s.id], r.byRow[s.row] = s, s
 		return nil
 	})
@@ -188,6 +229,7 @@ func (r *Replica) loadFeeds(ctx context.Context, q querier) error {
 			f.owner = d.Owner
 		}
 		r.feeds[f.id], r.rows[f.row] = f, f
+		r.names.set(f)
 		return nil
 	})
 }
@@ -233,11 +275,7 @@ func (r *Replica) loadCounters(ctx context.Context, q querier) error {
 }
 
 // Roster returns a copy of the access list; it must not be changed.
-func (r *Replica) Roster() *syncproto.Roster {
-	r.mu.RLock()
-	defer r.mu.RUnlock()
-	return r.shared
-}
+func (r *Replica) Roster() *syncproto.Roster { return r.shared.Load() }
 
 // querier is what a transaction and a database have in common.
 type querier interface {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"strings"
 
@@ -18,8 +19,14 @@ type Tx struct {
 	staged  []*row // changesets of this transaction that are not in the database yet
 	records map[recordKey]*record
 	byID    map[int64]*record
+	dirty   []*record // to be written, in the order in which they were folded
+	scopes  []*scope  // to be written
+	feeds   []*feed   // to be written
 	stmts   map[string]*sql.Stmt
 	roster  bool // the roster grew
+	again   bool // a scope was judged again: outcomes given before may have changed
+
+	replaying bool // leaves are in the transparency log already
 }
 
 type recordKey struct {
@@ -43,6 +50,7 @@ type row struct {
 	leaf     int64
 	body     syncproto.Hash
 	records  []int64
+	found    map[syncproto.Dep]int64 // rows that dependencies were looked up at; 0 where they have not come
 }
 
 // InTx runs fn in one write transaction: what fn did is committed when it returns nil, and undone otherwise.
@@ -57,15 +65,22 @@ func (r *Replica) InTx(ctx context.Context, fn func(*Tx) error) (err error) {
 	if err != nil {
 		return fmt.Errorf("beginning a write: %w", err)
 	}
+	defer tx.Rollback() // does nothing after a commit
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	if r.broken != nil {
+		return r.broken
+	}
 	t := &Tx{Tx: tx, r: r, ctx: ctx, records: map[recordKey]*record{}, byID: map[int64]*record{}, stmts: map[string]*sql.Stmt{}}
-	defer func() {
-		if err != nil {
-			tx.Rollback()
-			if back := r.load(context.WithoutCancel(ctx), conn); back != nil {
-				err = fmt.Errorf("%w (and reading the state back: %w)", err, back)
-			}
+	committed := false
+	defer func() { // also where fn panics: whoever recovers finds the store as it was
+		if committed {
+			return
+		}
+		tx.Rollback()
+		if back := r.load(context.WithoutCancel(ctx), conn); back != nil {
+			r.broken = fmt.Errorf("reading the state back after a failed write: %w: restart the program", back)
+			err = errors.Join(err, r.broken)
 		}
 	}()
 	if err = fn(t); err != nil {
@@ -77,8 +92,9 @@ func (r *Replica) InTx(ctx context.Context, fn func(*Tx) error) (err error) {
 	if err = tx.Commit(); err != nil {
 		return fmt.Errorf("committing: %w", err)
 	}
+	committed = true
 	if t.roster {
-		r.shared = r.roster.Clone()
+		r.shared.Store(r.roster.Clone())
 	}
 	return nil
 }
@@ -93,7 +109,7 @@ func (t *Tx) settle() error {
 		again := false
 		for _, s := range t.r.scopes {
 			if s.rejudge {
-				s.rejudge, again = false, true
+				s.rejudge, again, t.again = false, true, true
 				if err := t.rejudge(s); err != nil {
 					return fmt.Errorf("judging scope %s again: %w", s.id, err)
 				}
@@ -188,7 +204,7 @@ func (t *Tx) flushLog() error {
 	if len(t.staged) == 0 {
 		return nil
 	}
-	if t.r.cfg.Leaves != nil {
+	if t.r.cfg.Leaves != nil && !t.replaying {
 		ids := make([]syncproto.ChangesetID, len(t.staged))
 		for i, w := range t.staged {
 			ids[i] = w.cs.ID
@@ -227,7 +243,7 @@ func (w *row) args(packets bool) []any {
 }
 
 func (t *Tx) flushScopes() error {
-	for _, s := range t.r.scopes {
+	for _, s := range t.scopes {
 		var err error
 		switch {
 		case s.fresh:
@@ -242,11 +258,12 @@ func (t *Tx) flushScopes() error {
 		}
 		s.fresh, s.dirty = false, false
 	}
+	t.scopes = t.scopes[:0]
 	return nil
 }
 
 func (t *Tx) flushFeeds() error {
-	for _, f := range t.r.feeds {
+	for _, f := range t.feeds {
 		var err error
 		switch {
 		case f.fresh:
@@ -261,15 +278,13 @@ func (t *Tx) flushFeeds() error {
 		}
 		f.fresh, f.dirty = false, false
 	}
+	t.feeds = t.feeds[:0]
 	return nil
 }
 
 func (t *Tx) flushRecords() error {
 	var fresh []any
-	for _, rec := range t.byID {
-		if !rec.dirty {
-			continue
-		}
+	for _, rec := range t.dirty {
 		rec.dirty = false
 		if rec.fresh {
 			rec.fresh = false
@@ -281,5 +296,6 @@ func (t *Tx) flushRecords() error {
 			return err
 		}
 	}
+	t.dirty = t.dirty[:0]
 	return t.insertMany(`INSERT INTO record (id, scope, entity, kind, attention, log)`, 6, fresh)
 }

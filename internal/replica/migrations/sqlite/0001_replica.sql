@@ -79,8 +79,11 @@ CREATE TABLE held (
   need   BLOB NOT NULL,                 -- what must come first: see held.go
   since  INTEGER NOT NULL,
   ext    INTEGER NOT NULL,
+  pusher BLOB NOT NULL,                 -- device that brought it; zero where nobody did
   packet BLOB NOT NULL
 ) STRICT, WITHOUT ROWID;
+
+CREATE INDEX held_need ON held (need);
 
 CREATE TABLE dangling (
   feed   BLOB NOT NULL,

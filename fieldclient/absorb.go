@@ -1,0 +1,266 @@
+package fieldclient
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"kua/fieldclient/vault"
+	"kua/internal/replica"
+	"kua/syncproto"
+	"kua/syncproto/seal"
+)
+
+// arrival is one verified changeset on its way into the vault and the records.
+type arrival struct {
+	cs       *syncproto.Changeset
+	ext      int64 // row in the vault; 0 while it is not there
+	received uint64
+	server   uint64
+}
+
+const arrivalsAtOnce = 500
+
+// replay reads the vault's log into memory.
+func (c *Client) replay(ctx context.Context) error {
+	var batch []arrival
+	flush := func() error {
+		err := c.merge(ctx, batch)
+		batch = batch[:0]
+		return err
+	}
+	err := c.vault.Scan(ctx, 0, func(id int64, kind uint8, payload []byte) error {
+		switch kind {
+		case rowPacket:
+			a, err := c.stored(id, payload)
+			if err != nil {
+				return fmt.Errorf("row %d: %w", id, err)
+			}
+			if batch = append(batch, a); len(batch) < arrivalsAtOnce {
+				return nil
+			}
+			return flush()
+		case rowRoster:
+			if err := flush(); err != nil {
+				return err
+			}
+			return c.rep.InTx(ctx, func(tx *replica.Tx) error { return tx.AppendRoster(payload) })
+		case rowReceipt:
+			return c.countReceipt(payload)
+		case rowProven:
+			return c.countProven(payload)
+		}
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	if err := flush(); err != nil {
+		return err
+	}
+	return c.loadFeeds(ctx)
+}
+
+// stored takes apart a packet from the vault. Its signature was verified before it was sealed there.
+func (c *Client) stored(id int64, payload []byte) (arrival, error) {
+	var s storedPacket
+	if err := syncproto.DecodeMessage(payload, &s); err != nil {
+		return arrival{}, err
+	}
+	p, err := syncproto.DecodePacket(s.Packet)
+	if err != nil {
+		return arrival{}, err
+	}
+	cs, err := syncproto.ParsePacket(p)
+	return arrival{cs, id, s.Received, s.Server}, err
+}
+
+// loadFeeds reads which feeds this laptop appends to.
+func (c *Client) loadFeeds(ctx context.Context) error {
+	for _, s := range c.rep.Scopes() {
+		var f ownFeed
+		err := c.getState(ctx, stateFeed(s.Scope), &f)
+		if errors.Is(err, vault.ErrNotFound) {
+			continue
+		}
+		if err != nil {
+			return err
+		}
+		c.feeds[s.Scope] = &f
+	}
+	return nil
+}
+
+// absorb stores arrivals durably and merges them. Changesets that are here already are passed over. also runs in
+// the same vault transaction, so that a cursor never gets ahead of what it stands for.
+func (c *Client) absorb(ctx context.Context, items []arrival, also func(*vault.Tx) error) error {
+	fresh := items[:0:0]
+	for _, a := range items {
+		here, err := c.isHere(ctx, a.cs)
+		if err != nil {
+			return err
+		}
+		if !here {
+			fresh = append(fresh, a)
+		}
+	}
+	err := c.vault.InTx(ctx, func(tx *vault.Tx) error {
+		rows := make([]vault.Row, len(fresh))
+		for i, a := range fresh {
+			b, err := syncproto.EncodeMessage(storedPacket{a.cs.Packet.Encode(), a.received, a.server})
+			if err != nil {
+				return err
+			}
+			rows[i] = vault.Row{Kind: rowPacket, Payload: b}
+		}
+		first, err := tx.AppendAll(rows)
+		if err != nil {
+			return err
+		}
+		for i := range fresh {
+			fresh[i].ext = first + int64(i)
+		}
+		if also != nil {
+			return also(tx)
+		}
+		return nil
+	})
+	if err != nil {
+		return fmt.Errorf("storing what came: %w", err)
+	}
+	if err := c.merge(ctx, fresh); err != nil {
+		return err
+	}
+	return c.noticeOwn(ctx, fresh)
+}
+
+// isHere reports whether a changeset is in the log. What continues a feed beyond its newest changeset cannot be.
+func (c *Client) isHere(ctx context.Context, cs *syncproto.Changeset) (bool, error) {
+	f, ok := c.rep.Feed(cs.Header.Feed())
+	if !ok || cs.Header.N > f.N {
+		return false, nil
+	}
+	_, err := c.rep.Changeset(ctx, cs.ID)
+	if errors.Is(err, replica.ErrNotFound) {
+		return false, nil
+	}
+	return err == nil, err
+}
+
+// merge takes stored changesets into the records and shows their values. The vault is not written, but for visit keys.
+func (c *Client) merge(ctx context.Context, items []arrival) error {
+	if len(items) == 0 {
+		return nil
+	}
+	byID := make(map[syncproto.ChangesetID]*arrival, len(items))
+	incoming := make([]replica.Incoming, len(items))
+	for i := range items {
+		a := &items[i]
+		byID[a.cs.ID] = a
+		at := a.received
+		if a.server != 0 {
+			at = a.server
+		}
+		incoming[i] = replica.Incoming{CS: a.cs, Received: int64(at), Ext: a.ext}
+	}
+	var first int64
+	err := c.rep.InTx(ctx, func(tx *replica.Tx) error {
+		first = tx.NextRow()
+		_, err := tx.Ingest(incoming)
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("merging: %w", err)
+	}
+	return c.showNew(ctx, first, byID)
+}
+
+// showNew shows every changeset that the log took since row first: arrivals, and what had been held for them.
+func (c *Client) showNew(ctx context.Context, first int64, byID map[syncproto.ChangesetID]*arrival) error {
+	var list []shown
+	var logged []replica.Logged
+	if err := c.rep.Since(ctx, first, func(l replica.Logged) error { logged = append(logged, l); return nil }); err != nil {
+		return err
+	}
+	for _, l := range logged {
+		cs, err := c.changesetOf(ctx, l, byID)
+		if err != nil {
+			return err
+		}
+		if err := c.takeKeys(ctx, cs); err != nil {
+			return err
+		}
+		values, err := c.valuesOf(l, cs)
+		if err != nil {
+			return err
+		}
+		list = append(list, values...)
+		c.hlc = c.hlc.Observe(cs.Header.HLC0, c.trusted())
+	}
+	if err := c.show(ctx, list); err != nil {
+		return err
+	}
+	return c.redactLocal(ctx, logged)
+}
+
+func (c *Client) changesetOf(ctx context.Context, l replica.Logged, byID map[syncproto.ChangesetID]*arrival) (*syncproto.Changeset, error) {
+	if a, ok := byID[l.ID]; ok {
+		return a.cs, nil
+	}
+	_, payload, err := c.vault.Read(ctx, l.Ext)
+	if err != nil {
+		return nil, fmt.Errorf("reading changeset %s: %w", l.ID, err)
+	}
+	a, err := c.stored(l.Ext, payload)
+	return a.cs, err
+}
+
+// valuesOf opens a changeset's values. A body whose key has not come is remembered; one that does not open is an
+// incident of its own and shows as missing values, never as a crash.
+func (c *Client) valuesOf(l replica.Logged, cs *syncproto.Changeset) ([]shown, error) {
+	values, err := cs.Open(c.opener(cs))
+	if errors.Is(err, errNoKey) {
+		s := c.scopeKeys(cs.Header.Scope)
+		s.locked = append(s.locked, lockedBody{uint64(l.Row), cs.Header.Key.Epoch, l.Ext})
+		return nil, nil
+	}
+	if err != nil {
+		return nil, nil // BodyFaults names it
+	}
+	var out []shown
+	for i, leaf := range values.Leaves {
+		o := &cs.Ops[i]
+		if leaf.Erased || !o.Kind.Settles() && o.Kind != syncproto.KindAdmit && o.Kind != syncproto.KindEndorse && o.Kind != syncproto.KindErase {
+			continue
+		}
+		out = append(out, shown{cs.Header.Scope, uint64(l.Row), i, o.Entity, o.Field, leaf.Value})
+	}
+	return out, nil
+}
+
+var errNoKey = errors.New("the visit key has not come to this laptop")
+
+// opener opens bodies of a changeset's scope and epoch.
+func (c *Client) opener(cs *syncproto.Changeset) syncproto.Opener {
+	return func(aad, box []byte) ([]byte, error) {
+		k := cs.Header.Key
+		key, ok := c.scopes[cs.Header.Scope].key(k.Epoch)
+		if !ok {
+			return nil, errNoKey
+		}
+		return seal.OpenBody(key, k.Commitment, aad, box)
+	}
+}
+
+// noticeOwn finds changesets of this laptop's current feeds that it did not write as far as it knows: its data was
+// restored. It opens new incarnations.
+func (c *Client) noticeOwn(ctx context.Context, items []arrival) error {
+	for _, a := range items {
+		h := &a.cs.Header
+		f := c.feeds[h.Scope]
+		if h.Device == c.keys.device.ID && f != nil && f.Incarnation == h.Incarnation && (h.N > f.N || h.N == f.N && a.cs.ID != f.Head) {
+			return c.abandonFeeds(ctx, "restored: our own later work came back from elsewhere")
+		}
+	}
+	return nil
+}

@@ -1,0 +1,338 @@
+// Package fieldclient is the laptop: an encrypted store, the merged records in memory, and the loop that brings them
+// to the server and back. Everything that a person does in the field works without a network.
+package fieldclient
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"sync"
+	"time"
+
+	"kua/fieldclient/vault"
+	"kua/internal/replica"
+	"kua/internal/sqldb"
+	"kua/syncproto"
+	"kua/syncproto/seal"
+)
+
+// Config says where the laptop's data is. Time and randomness are passed in.
+type Config struct {
+	Vault vault.Config
+	Now   func() time.Time
+	Rand  io.Reader
+	App   string // build id, signed into every changeset
+}
+
+// Kinds of row in the vault's log. Numbers are never reused: the vault outlives the program.
+const (
+	rowPacket  uint8 = 1 // storedPacket
+	rowRoster  uint8 = 2 // a signed roster record
+	rowReceipt uint8 = 3 // a server's signed receipt
+	rowProven  uint8 = 4 // provenRow
+	rowNote    uint8 = 5 // incident, for the people who will ask: see Incident
+)
+
+// storedPacket is a changeset as the vault keeps it.
+type storedPacket struct {
+	Packet   []byte `cbor:"1,keyasint"`
+	Received uint64 `cbor:"2,keyasint"` // Unix milliseconds by this laptop's clock
+	Server   uint64 `cbor:"3,keyasint"` // Unix milliseconds by the server's clock; 0 where it did not come from there
+}
+
+// Names of the vault's state values.
+const (
+	stateDevice  = "device"
+	stateServer  = "server"
+	stateClock   = "clock"
+	stateHLC     = "hlc"
+	stateCheck   = "checkpoint"
+	statePending = "enrolment"
+)
+
+func stateFeed(s syncproto.ScopeID) string   { return "feed/" + s.String() }
+func stateCursor(s syncproto.ScopeID) string { return "cursor/" + s.String() }
+
+// Client is an unlocked laptop. Its methods may be called from several goroutines.
+type Client struct {
+	cfg   Config
+	vault *vault.Vault
+	mem   *sqldb.DB
+	rep   *replica.Replica
+	keys  *keyring
+
+	mu       sync.Mutex // serialises writes, and guards what follows
+	owner    syncproto.PersonID
+	feeds    map[syncproto.ScopeID]*ownFeed
+	scopes   map[syncproto.ScopeID]*scopeKeys
+	hlc      syncproto.HLC
+	clock    clockState
+	server   *Server
+	check    *checkpointState
+	restored string
+
+	rmu      sync.RWMutex // guards receipts
+	receipts map[syncproto.ChangesetID]receiptState
+}
+
+// ownFeed is the feed that this laptop appends to in one scope. A restored or copied laptop never appends to the feed
+// that it finds: it forgets it and opens a new incarnation (docs/protocol.md §5).
+type ownFeed struct {
+	Incarnation syncproto.Incarnation `cbor:"1,keyasint"`
+	N           uint64                `cbor:"2,keyasint"`
+	NextSeq     uint64                `cbor:"3,keyasint"`
+	Head        syncproto.ChangesetID `cbor:"4,keyasint"`
+}
+
+// scopeKeys are the visit keys of one scope that this laptop holds, by epoch.
+type scopeKeys struct {
+	newest uint64
+	keys   map[uint64]seal.VisitKey
+	// Recipients of the newest epoch's wraps that are known here; made anew at unlock.
+	recipients map[syncproto.DeviceID]bool
+	locked     []lockedBody // sealed bodies whose key has not come yet
+}
+
+type lockedBody struct {
+	row   uint64
+	epoch uint64
+	ext   int64
+}
+
+// key returns the visit key of an epoch.
+func (s *scopeKeys) key(epoch uint64) (seal.VisitKey, bool) {
+	if s == nil {
+		return seal.VisitKey{}, false
+	}
+	k, ok := s.keys[epoch]
+	return k, ok
+}
+
+func (s *scopeKeys) has(epoch uint64) bool { _, ok := s.key(epoch); return ok }
+
+// clockState is what the last contact with a server said about this laptop's clock.
+type clockState struct {
+	OffsetMillis int64  `cbor:"1,keyasint"`
+	ErrorMillis  int64  `cbor:"2,keyasint"`
+	At           uint64 `cbor:"3,keyasint"` // Unix milliseconds by this laptop's clock; 0: never
+}
+
+// receiptState is the best that is known of a changeset's way.
+type receiptState struct {
+	entry   syncproto.ReceiptEntry
+	epoch   syncproto.Hash
+	carried bool
+	proven  uint64 // size of the checkpoint that proves it; 0 where none does
+}
+
+// ErrNotEnrolled says that the laptop has keys but no coordinator has approved it yet.
+var ErrNotEnrolled = errors.New("this laptop has not been approved yet")
+
+// Create makes the vault of a new laptop with its keys, and leaves it open. recovery opens the vault if the passphrase
+// is forgotten; it is shown once and kept nowhere.
+func Create(ctx context.Context, cfg Config, passphrase string) (c *Client, recovery string, err error) {
+	v, recovery, err := vault.Create(ctx, cfg.Vault, passphrase)
+	if err != nil {
+		return nil, "", err
+	}
+	keys, err := newDeviceKeys(cfg.Rand)
+	if err == nil {
+		err = v.InTx(ctx, func(tx *vault.Tx) error { return putState(tx, stateDevice, keys) })
+	}
+	if err == nil {
+		c, err = load(ctx, cfg, v)
+	}
+	if err != nil {
+		return nil, "", errors.Join(fmt.Errorf("making a laptop: %w", err), v.Close())
+	}
+	return c, recovery, nil
+}
+
+// Open unlocks a laptop with the passphrase or the recovery secret and rebuilds the merged records in memory.
+func Open(ctx context.Context, cfg Config, secret string) (*Client, error) {
+	v, err := vault.Open(ctx, cfg.Vault, secret)
+	if err != nil {
+		return nil, err
+	}
+	c, err := load(ctx, cfg, v)
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("unlocking: %w", err), v.Close())
+	}
+	return c, nil
+}
+
+// Close locks the laptop: the records in memory are dropped and the keys zeroed.
+func (c *Client) Close() error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return errors.Join(c.mem.Close(), c.vault.Close())
+}
+
+// Vault returns the encrypted store, for changing secrets and wiping.
+func (c *Client) Vault() *vault.Vault { return c.vault }
+
+// Replica returns the merged records, for reading structure.
+func (c *Client) Replica() *replica.Replica { return c.rep }
+
+// Roster returns the access list as this laptop knows it.
+func (c *Client) Roster() *syncproto.Roster { return c.rep.Roster() }
+
+// Device returns this laptop's public side.
+func (c *Client) Device() Device { return c.keys.device }
+
+// Person returns the member whom this laptop belongs to, or ErrNotEnrolled.
+func (c *Client) Person() (syncproto.Member, error) {
+	r := c.rep.Roster()
+	d, ok := r.Device(c.keys.device.ID)
+	if !ok {
+		return syncproto.Member{}, ErrNotEnrolled
+	}
+	m, _ := r.Member(d.Owner)
+	return m, nil
+}
+
+// load reads the whole vault into memory.
+func load(ctx context.Context, cfg Config, v *vault.Vault) (*Client, error) {
+	c := &Client{cfg: cfg, vault: v, feeds: map[syncproto.ScopeID]*ownFeed{}, scopes: map[syncproto.ScopeID]*scopeKeys{},
+		receipts: map[syncproto.ChangesetID]receiptState{}}
+	var dev deviceKeys
+	if err := c.getState(ctx, stateDevice, &dev); err != nil {
+		return nil, err
+	}
+	var err error
+	if c.keys, err = dev.open(); err != nil {
+		return nil, err
+	}
+	if err := c.loadSmall(ctx); err != nil {
+		return nil, err
+	}
+	if err := c.rebuild(ctx); err != nil {
+		return nil, err
+	}
+	if err := c.noticeRestore(ctx); err != nil {
+		return nil, errors.Join(err, c.mem.Close())
+	}
+	return c, nil
+}
+
+// rebuild makes the records in memory anew from the vault.
+func (c *Client) rebuild(ctx context.Context) error {
+	if c.mem != nil {
+		if err := c.mem.Close(); err != nil {
+			return err
+		}
+	}
+	mem, err := openProjection(ctx)
+	if err != nil {
+		return err
+	}
+	c.mem = mem
+	clear(c.feeds)
+	clear(c.scopes)
+	clear(c.receipts)
+	if c.rep, err = replica.Open(ctx, replica.Config{DB: c.mem.Write}); err == nil {
+		err = c.replay(ctx)
+	}
+	if err != nil {
+		return errors.Join(fmt.Errorf("reading the log: %w", err), c.mem.Close())
+	}
+	return nil
+}
+
+func (c *Client) loadSmall(ctx context.Context) error {
+	for name, into := range map[string]any{stateClock: &c.clock, stateHLC: &c.hlc, stateServer: &c.server, stateCheck: &c.check} {
+		if err := c.getState(ctx, name, into); err != nil && !errors.Is(err, vault.ErrNotFound) {
+			return err
+		}
+	}
+	return nil
+}
+
+// noticeRestore handles a vault that was put back from a copy: no question to the user, no append to an old feed.
+func (c *Client) noticeRestore(ctx context.Context) error {
+	reason, restored := c.vault.Restored()
+	if !restored {
+		return nil
+	}
+	c.restored = reason.String()
+	if err := c.abandonFeeds(ctx, "restored: "+c.restored); err != nil {
+		return err
+	}
+	return c.vault.AcknowledgeRestore(ctx)
+}
+
+// Restored reports why this laptop noticed at unlock that its data had been restored or copied, or "".
+func (c *Client) Restored() string { return c.restored }
+
+// abandonFeeds makes the next save in every scope open a new incarnation, and writes down why.
+func (c *Client) abandonFeeds(ctx context.Context, why string) error {
+	scopes := c.rep.Scopes()
+	err := c.vault.InTx(ctx, func(tx *vault.Tx) error {
+		for _, s := range scopes {
+			if err := tx.Delete(stateFeed(s.Scope)); err != nil {
+				return err
+			}
+			// What has been pulled may have been lost as well: start over, duplicates cost nothing.
+			if err := tx.Delete(stateCursor(s.Scope)); err != nil {
+				return err
+			}
+		}
+		return c.note(tx, Incident{What: why})
+	})
+	if err != nil {
+		return fmt.Errorf("opening new feeds after a restore: %w", err)
+	}
+	clear(c.feeds)
+	return nil
+}
+
+// Incident is something that happened to the data and that somebody may ask about later.
+type Incident struct {
+	At    uint64 `cbor:"1,keyasint" json:"at"` // Unix milliseconds by this laptop's clock
+	What  string `cbor:"2,keyasint" json:"what"`
+	Scope string `cbor:"3,keyasint,omitempty" json:"scope,omitempty"`
+}
+
+func (c *Client) note(tx *vault.Tx, i Incident) error {
+	i.At = uint64(c.cfg.Now().UnixMilli())
+	b, err := syncproto.EncodeMessage(i)
+	if err != nil {
+		return err
+	}
+	_, err = tx.Append(rowNote, b)
+	return err
+}
+
+// Incidents returns what was noted, oldest first.
+func (c *Client) Incidents(ctx context.Context) ([]Incident, error) {
+	var out []Incident
+	err := c.vault.Scan(ctx, 0, func(_ int64, kind uint8, payload []byte) error {
+		if kind != rowNote {
+			return nil
+		}
+		var i Incident
+		if err := syncproto.DecodeMessage(payload, &i); err != nil {
+			return err
+		}
+		out = append(out, i)
+		return nil
+	})
+	return out, err
+}
+
+func putState(tx *vault.Tx, name string, v any) error {
+	b, err := syncproto.EncodeMessage(v)
+	if err != nil {
+		return err
+	}
+	return tx.Put(name, b)
+}
+
+func (c *Client) getState(ctx context.Context, name string, v any) error {
+	b, err := c.vault.Get(ctx, name)
+	if err != nil {
+		return fmt.Errorf("reading %q: %w", name, err)
+	}
+	return syncproto.DecodeMessage(b, v)
+}

@@ -1,0 +1,57 @@
+package fieldclient
+
+import (
+	"crypto/ed25519"
+	"errors"
+	"fmt"
+	"io"
+
+	"kua/syncproto"
+	"kua/syncproto/seal"
+)
+
+// deviceKeys is what makes this laptop itself. It never leaves the vault.
+type deviceKeys struct {
+	Signing []byte             `cbor:"1,keyasint"` // Ed25519 seed
+	Sealing []byte             `cbor:"2,keyasint"` // HPKE private key
+	Owner   syncproto.PersonID `cbor:"3,keyasint"` // known once a coordinator has approved the laptop
+}
+
+// Device is this laptop as the rest of the world sees it.
+type Device struct {
+	ID      syncproto.DeviceID `json:"device"`
+	Signing []byte             `json:"-"` // Ed25519 public key
+	Sealing []byte             `json:"-"` // HPKE public key
+}
+
+func newDeviceKeys(rand io.Reader) (*deviceKeys, error) {
+	seed := make([]byte, ed25519.SeedSize)
+	if _, err := io.ReadFull(rand, seed); err != nil {
+		return nil, fmt.Errorf("making the signing key: %w", err)
+	}
+	sealing, err := seal.GenerateRecipient(rand)
+	if err != nil {
+		return nil, fmt.Errorf("making the sealing key: %w", err)
+	}
+	return &deviceKeys{Signing: seed, Sealing: sealing.Bytes()}, nil
+}
+
+// keyring is deviceKeys ready for use.
+type keyring struct {
+	signing ed25519.PrivateKey
+	sealing seal.PrivateKey
+	device  Device
+}
+
+func (k *deviceKeys) open() (*keyring, error) {
+	if len(k.Signing) != ed25519.SeedSize {
+		return nil, errors.New("reading the device keys: the signing key has a wrong length")
+	}
+	signing := ed25519.NewKeyFromSeed(k.Signing)
+	sealing, err := seal.ParsePrivateKey(k.Sealing)
+	if err != nil {
+		return nil, fmt.Errorf("reading the device keys: %w", err)
+	}
+	pub := signing.Public().(ed25519.PublicKey)
+	return &keyring{signing, sealing, Device{syncproto.DeviceIDOf(pub), pub, sealing.Public().Bytes()}}, nil
+}

@@ -1,0 +1,363 @@
+package fieldclient
+
+import (
+	"context"
+	"crypto/hmac"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+
+	"kua/internal/replica"
+	"kua/syncproto"
+	"kua/syncproto/seal"
+)
+
+// ErrNotFound says that a record, visit or changeset is not on this laptop.
+var ErrNotFound = replica.ErrNotFound
+
+// OpenVisit opens a visit: a scope of its own, with a key that is wrapped to everybody entitled and to the
+// organisation's recovery key before anything else is saved (docs/protocol.md §7). It needs no network. The visit's
+// record has the scope's id.
+func (c *Client) OpenVisit(ctx context.Context, region string, team []syncproto.PersonID, fields map[string]string) (syncproto.ScopeID, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	id, err := c.openVisit(ctx, region, team, fields)
+	if err != nil {
+		return id, fmt.Errorf("opening a visit: %w", err)
+	}
+	return id, nil
+}
+
+func (c *Client) openVisit(ctx context.Context, region string, team []syncproto.PersonID, fields map[string]string) (scope syncproto.ScopeID, err error) {
+	roster := c.rep.Roster()
+	if _, err := c.Person(); err != nil {
+		return scope, err
+	}
+	for _, p := range team {
+		if _, ok := roster.Member(p); !ok {
+			return scope, fmt.Errorf("person %s is not in the roster", p)
+		}
+	}
+	nonce, err := syncproto.RandomID(c.cfg.Rand)
+	if err != nil {
+		return scope, err
+	}
+	opening := &syncproto.ScopeOpening{Kind: syncproto.ScopeVisit, Region: region, Team: team, Nonce: nonce}
+	scope = syncproto.NewScopeID(c.keys.device.ID, opening.Nonce)
+	key, err := seal.NewVisitKey(c.cfg.Rand)
+	if err != nil {
+		return scope, err
+	}
+	changes, err := c.openingChanges(scope, opening, key, fields)
+	if err != nil {
+		return scope, err
+	}
+	c.scopes[scope] = &scopeKeys{newest: 1, keys: map[uint64]seal.VisitKey{1: key}, recipients: map[syncproto.DeviceID]bool{}}
+	if _, err := c.save(ctx, scope, changes, opening); err != nil {
+		delete(c.scopes, scope)
+		return scope, err
+	}
+	return scope, nil
+}
+
+func (c *Client) openingChanges(scope syncproto.ScopeID, o *syncproto.ScopeOpening, key seal.VisitKey, fields map[string]string) ([]Change, error) {
+	clear, err := syncproto.EncodeMessage(o)
+	if err != nil {
+		return nil, err
+	}
+	holders := c.rep.Roster().KeyHolders(o.Standing())
+	mine := false
+	for _, d := range holders {
+		mine = mine || d.ID == c.keys.device.ID
+	}
+	if !mine {
+		return nil, ErrNoRight
+	}
+	wraps, err := c.wrapsFor(scope, 1, key, holders, true)
+	if err != nil {
+		return nil, err
+	}
+	visit := syncproto.EntityID(scope)
+	changes := []Change{{Kind: syncproto.KindScopeOpen, Entity: visit, Field: scopeField, Clear: clear}, wraps}
+	more, err := createChanges("visit", visit, fields)
+	return append(changes, more...), err
+}
+
+// createChanges makes a record with its first values.
+func createChanges(kind string, id syncproto.EntityID, fields map[string]string) ([]Change, error) {
+	k, ok := syncproto.KindNamed(kind)
+	if !ok {
+		return nil, fmt.Errorf("there is no kind of record called %q", kind)
+	}
+	out := []Change{{Kind: syncproto.KindCreate, Entity: id, Field: k.ID}}
+	for i := range k.Fields {
+		text, ok := fields[k.Fields[i].Name]
+		if !ok {
+			continue
+		}
+		value, err := k.Fields[i].ParseValue(text)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, Change{Kind: syncproto.KindSet, Entity: id, Field: k.Fields[i].ID, Flags: k.Fields[i].Flags(), Value: value})
+	}
+	for name := range fields {
+		if _, err := k.FieldNamed(name); err != nil {
+			return nil, err
+		}
+	}
+	return out, nil
+}
+
+// Create makes a record with its first values and returns its random id.
+func (c *Client) Create(ctx context.Context, scope syncproto.ScopeID, kind string, fields map[string]string) (id syncproto.EntityID, err error) {
+	if id, err = syncproto.RandomID(c.cfg.Rand); err != nil {
+		return id, err
+	}
+	changes, err := createChanges(kind, id, fields)
+	if err != nil {
+		return id, err
+	}
+	_, err = c.Save(ctx, scope, changes)
+	return id, err
+}
+
+// ItemID returns the record of a checklist item in a visit: the same on every laptop that holds the visit's key, and
+// without it not to be guessed. instance is "" outside repeats.
+func (c *Client) ItemID(scope syncproto.ScopeID, item, instance string) (id syncproto.EntityID, err error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	key, ok := c.scopes[scope].key(1)
+	if !ok {
+		return id, errNoKey
+	}
+	m := hmac.New(sha256.New, key.Bytes())
+	fmt.Fprintf(m, "kua/item/1\x00%s\x00%s", item, instance)
+	copy(id[:], m.Sum(nil))
+	return id, nil
+}
+
+// Target names a field of a record.
+type Target struct {
+	Scope  syncproto.ScopeID
+	Entity syncproto.EntityID
+	Field  *syncproto.FieldSpec
+}
+
+// Set gives a field a value. It replaces what this person wrote before, and at most one answer of somebody else,
+// which then waits for an endorsement.
+func (c *Client) Set(ctx context.Context, t Target, value []byte) (Saved, error) {
+	ch := Change{Kind: syncproto.KindSet, Entity: t.Entity, Field: t.Field.ID, Flags: t.Field.Flags(), Value: value}
+	return c.edit(ctx, t, ch)
+}
+
+// Clear says that the question was asked and not answered, which differs from never asked.
+func (c *Client) Clear(ctx context.Context, t Target) (Saved, error) {
+	return c.edit(ctx, t, Change{Kind: syncproto.KindClear, Entity: t.Entity, Field: t.Field.ID, Flags: t.Field.Flags()})
+}
+
+func (c *Client) edit(ctx context.Context, t Target, ch Change) (Saved, error) {
+	heads, err := c.heads(ctx, t)
+	if err != nil {
+		return Saved{}, err
+	}
+	ch.Refers = heads
+	return c.Save(ctx, t.Scope, []Change{ch})
+}
+
+// heads returns what stands on a field: everybody's on a shared one, this person's own on a personal one.
+func (c *Client) heads(ctx context.Context, t Target) ([]syncproto.OpRef, error) {
+	v, err := c.rep.Record(ctx, t.Scope, t.Entity)
+	if errors.Is(err, ErrNotFound) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	me, err := c.Person()
+	if err != nil {
+		return nil, err
+	}
+	personal := t.Field.Class == syncproto.Personal
+	for _, f := range v.State.Fields {
+		if f.Field == t.Field.ID && f.Personal == personal && (!personal || f.Person == me.Person) {
+			return refs(f.Heads), nil
+		}
+	}
+	return nil, nil
+}
+
+func refs(heads []syncproto.Head) []syncproto.OpRef {
+	out := make([]syncproto.OpRef, len(heads))
+	for i, h := range heads {
+		out[i] = h.OpRef
+	}
+	return out
+}
+
+// reasonValue is the value of an operation that decides something: [value or null, reason].
+type reasonValue struct {
+	_      struct{} `cbor:",toarray"`
+	Value  any
+	Reason string
+}
+
+// Resolve settles a conflict with a value and a reason. It hides exactly the answers that stand now: one that arrives
+// later opens the conflict again.
+func (c *Client) Resolve(ctx context.Context, t Target, value []byte, reason string) (Saved, error) {
+	heads, err := c.heads(ctx, t)
+	if err != nil {
+		return Saved{}, err
+	}
+	if len(heads) == 0 {
+		return Saved{}, fmt.Errorf("resolving %s: nobody has answered it", t.Field.Name)
+	}
+	note, err := syncproto.EncodeMessage(reason)
+	if err != nil {
+		return Saved{}, err
+	}
+	return c.Save(ctx, t.Scope, []Change{
+		{Kind: syncproto.KindResolve, Entity: t.Entity, Field: t.Field.ID, Value: value, Refers: heads},
+		{Kind: syncproto.KindSet, Entity: t.Entity, Field: ReasonField, Flags: syncproto.FlagPersonal, Value: note},
+	})
+}
+
+// ReasonField is the pseudo-field under which the reason of a decision is kept beside it, in the same changeset.
+const ReasonField syncproto.Field = 1
+
+// Endorse accepts the foreign retirements on a field that wait for it.
+func (c *Client) Endorse(ctx context.Context, t Target) (Saved, error) {
+	v, err := c.rep.Record(ctx, t.Scope, t.Entity)
+	if err != nil {
+		return Saved{}, err
+	}
+	f := v.State.Field(t.Field.ID)
+	if f == nil || len(f.Reviews) == 0 {
+		return Saved{}, fmt.Errorf("endorsing %s: nothing waits for it", t.Field.Name)
+	}
+	seen := map[syncproto.OpRef]bool{}
+	var named []syncproto.OpRef
+	for _, r := range f.Reviews {
+		if !seen[r.By] {
+			seen[r.By] = true
+			named = append(named, r.By)
+		}
+	}
+	return c.Save(ctx, t.Scope, []Change{{Kind: syncproto.KindEndorse, Entity: t.Entity, Field: t.Field.ID, Refers: named}})
+}
+
+// Remove removes a record with the context of everything that was seen on it: what somebody writes meanwhile shows as
+// "removed, but edited".
+func (c *Client) Remove(ctx context.Context, scope syncproto.ScopeID, e syncproto.EntityID) (Saved, error) {
+	v, err := c.rep.Record(ctx, scope, e)
+	if err != nil {
+		return Saved{}, err
+	}
+	return c.Save(ctx, scope, []Change{{Kind: syncproto.KindRemove, Entity: e, Field: v.State.Kind, Refers: contextOf(v)}})
+}
+
+// contextOf names the newest operation of every feed on a record, and what stands of its existence.
+func contextOf(v replica.RecordView) []syncproto.OpRef {
+	newest := map[uint64]syncproto.OpRef{}
+	at := map[uint64]uint64{}
+	var out []syncproto.OpRef
+	for _, contribution := range v.Log {
+		for _, o := range contribution.Ops {
+			ref := syncproto.OpRef{Changeset: contribution.Changeset, Index: o.Index}
+			switch o.Kind {
+			case syncproto.KindCreate, syncproto.KindRemove, syncproto.KindRestore:
+				if v.State.Fates[ref].Kind == syncproto.FateHead {
+					out = append(out, ref)
+				}
+			}
+			if o.Kind.Settles() && o.Seq >= at[contribution.Feed] {
+				at[contribution.Feed], newest[contribution.Feed] = o.Seq, ref
+			}
+		}
+	}
+	for _, ref := range newest {
+		out = append(out, ref)
+	}
+	return out
+}
+
+// Restore brings a removed record back.
+func (c *Client) Restore(ctx context.Context, scope syncproto.ScopeID, e syncproto.EntityID) (Saved, error) {
+	v, err := c.rep.Record(ctx, scope, e)
+	if err != nil {
+		return Saved{}, err
+	}
+	var standing []syncproto.OpRef
+	for _, contribution := range v.Log {
+		for _, o := range contribution.Ops {
+			ref := syncproto.OpRef{Changeset: contribution.Changeset, Index: o.Index}
+			if o.Kind == syncproto.KindRemove && v.State.Fates[ref].Kind == syncproto.FateHead {
+				standing = append(standing, ref)
+			}
+		}
+	}
+	if len(standing) == 0 {
+		return Saved{}, fmt.Errorf("restoring: the record is not removed")
+	}
+	return c.Save(ctx, scope, []Change{{Kind: syncproto.KindRestore, Entity: e, Field: v.State.Kind, Refers: standing}})
+}
+
+// Erase orders that every value on a field that is not erased yet be dropped, here and everywhere; hashes and
+// signatures stay.
+func (c *Client) Erase(ctx context.Context, t Target, basis string) (Saved, error) {
+	v, err := c.rep.Record(ctx, t.Scope, t.Entity)
+	if err != nil {
+		return Saved{}, err
+	}
+	var targets []syncproto.OpRef
+	for _, contribution := range v.Log {
+		for _, o := range contribution.Ops {
+			ref := syncproto.OpRef{Changeset: contribution.Changeset, Index: o.Index}
+			if o.Field == t.Field.ID && o.Kind.Settles() && v.State.Fates[ref].Kind != syncproto.FateErased {
+				targets = append(targets, ref)
+			}
+		}
+	}
+	if len(targets) == 0 {
+		return Saved{}, fmt.Errorf("erasing %s: nothing is there", t.Field.Name)
+	}
+	note, err := syncproto.EncodeMessage(basis)
+	if err != nil {
+		return Saved{}, err
+	}
+	return c.Save(ctx, t.Scope, []Change{{Kind: syncproto.KindErase, Entity: t.Entity, Field: t.Field.ID, Value: note, Refers: targets}})
+}
+
+// Decide admits quarantined changesets, so that they take effect, or declines them, so that they stay without effect
+// and no longer wait. It covers each named changeset's feed up to it.
+func (c *Client) Decide(ctx context.Context, scope syncproto.ScopeID, ids []syncproto.ChangesetID, admit bool, reason string) (Saved, error) {
+	ch := Change{Kind: syncproto.KindDecline, Entity: scopeEntity(scope), Field: scopeField}
+	if admit {
+		ch.Kind = syncproto.KindAdmit
+	}
+	for _, id := range ids {
+		l, err := c.rep.Changeset(ctx, id)
+		if err != nil {
+			return Saved{}, fmt.Errorf("deciding on changeset %s: %w", id, err)
+		}
+		if l.Quarantine == "" || l.Scope != scope {
+			return Saved{}, fmt.Errorf("deciding on changeset %s: it is not quarantined in this scope", id)
+		}
+		ch.UpTo = append(ch.UpTo, l)
+	}
+	note, err := syncproto.EncodeMessage(reason)
+	if err != nil {
+		return Saved{}, err
+	}
+	ch.Value = note
+	return c.Save(ctx, scope, []Change{ch})
+}
+
+// AddToTeam puts members on a visit's team; their laptops get the key from any holder's next sync.
+func (c *Client) AddToTeam(ctx context.Context, scope syncproto.ScopeID, people []syncproto.PersonID) (Saved, error) {
+	clear, err := syncproto.EncodeMessage(syncproto.TeamChange{Add: people})
+	if err != nil {
+		return Saved{}, err
+	}
+	return c.Save(ctx, scope, []Change{{Kind: syncproto.KindTeam, Entity: scopeEntity(scope), Field: scopeField, Clear: clear}})
+}

@@ -1,0 +1,260 @@
+package fieldclient
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"time"
+
+	"kua/fieldclient/vault"
+	"kua/internal/replica"
+	"kua/syncproto"
+	"kua/syncproto/seal"
+)
+
+// Change is one operation that a person asks for, before it is signed.
+type Change struct {
+	Kind   syncproto.Kind
+	Entity syncproto.EntityID
+	Field  syncproto.Field
+	Flags  syncproto.Flags
+	Value  []byte            // one canonical CBOR item; nil for none
+	Refers []syncproto.OpRef // operations that its author saw and that it refers to
+	Clear  []byte
+	UpTo   []replica.Logged // decisions on quarantined work: the last changeset of each feed that is meant
+	again  []againRef       // what it referred to before it was refused, see reissue
+}
+
+// Saved is what a save acknowledges: everything named here is on the disk, signed and synced.
+type Saved struct {
+	Changesets []syncproto.ChangesetID `json:"changesets"`
+	Operations int                     `json:"operations"`
+}
+
+// ErrNoRight says that the person's role does not allow a change. Nothing was saved.
+var ErrNoRight = errors.New("your role does not allow this")
+
+// Save signs changes and returns when operation, changeset and feed head are durable together (docs/protocol.md §5).
+// Nothing waits for a network.
+func (c *Client) Save(ctx context.Context, scope syncproto.ScopeID, changes []Change) (Saved, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	var saved Saved
+	for len(changes) > 0 {
+		n := min(len(changes), syncproto.MaxOps)
+		id, err := c.save(ctx, scope, changes[:n], nil)
+		if err != nil {
+			return saved, fmt.Errorf("saving: %w", err)
+		}
+		saved.Changesets = append(saved.Changesets, id)
+		saved.Operations += n
+		changes = changes[n:]
+	}
+	return saved, nil
+}
+
+// save writes one changeset. opening is given only by the operation that opens the scope.
+func (c *Client) save(ctx context.Context, scope syncproto.ScopeID, changes []Change, opening *syncproto.ScopeOpening) (id syncproto.ChangesetID, err error) {
+	f, err := c.feedFor(scope)
+	if err != nil {
+		return id, err
+	}
+	u, err := c.unsigned(ctx, scope, f, changes)
+	if err != nil {
+		return id, err
+	}
+	sealer, err := c.sealer(scope, &u.Header)
+	if err != nil {
+		return id, err
+	}
+	cs, err := u.Sign(c.cfg.Rand, c.keys.signing, sealer)
+	if err != nil {
+		return id, err
+	}
+	if err := c.mayTakeEffect(cs, opening); err != nil {
+		return id, err
+	}
+	return cs.ID, c.commit(ctx, cs, f)
+}
+
+// feedFor returns the feed that the next changeset in a scope continues; a new incarnation where there is none.
+func (c *Client) feedFor(scope syncproto.ScopeID) (ownFeed, error) {
+	if f, ok := c.feeds[scope]; ok {
+		return *f, nil
+	}
+	var f ownFeed
+	if _, err := io.ReadFull(c.cfg.Rand, f.Incarnation[:]); err != nil {
+		return f, fmt.Errorf("opening a feed: %w", err)
+	}
+	f.NextSeq = 1
+	return f, nil
+}
+
+func (c *Client) unsigned(ctx context.Context, scope syncproto.ScopeID, f ownFeed, changes []Change) (syncproto.Unsigned, error) {
+	now := c.cfg.Now()
+	base := c.hlc.Tick(now)
+	u := syncproto.Unsigned{Header: syncproto.Header{
+		Scope: scope, Device: c.keys.device.ID, Incarnation: f.Incarnation, N: f.N + 1, Seq0: f.NextSeq, Prev: f.Head,
+		HLC0: base, RosterHead: c.rep.Roster().Head(), Schema: syncproto.SchemaRevision, Clock: c.clockEvidence(now),
+		App: c.cfg.App,
+	}}
+	if k := c.check; k != nil {
+		u.Header.Checkpoint = &syncproto.CheckpointSeen{Size: k.Size, Root: k.Root}
+	}
+	refs := references{c: c, ctx: ctx, own: u.Header.Feed(), deps: map[depKey]int{}}
+	for i, ch := range changes {
+		dots, err := refs.dots(ch)
+		if err != nil {
+			return u, err
+		}
+		u.Ops = append(u.Ops, syncproto.Op{Kind: ch.Kind, Entity: ch.Entity, Field: ch.Field, Dots: dots, Delta: uint64(i), Flags: ch.Flags, Clear: ch.Clear})
+		value := ch.Value
+		if value == nil {
+			value = syncproto.Null
+		}
+		u.Values = append(u.Values, value)
+	}
+	u.Header.Deps = refs.list
+	return u, nil
+}
+
+// sealer gives the scope's newest key to the header and seals under it; the registry is in clear.
+func (c *Client) sealer(scope syncproto.ScopeID, h *syncproto.Header) (syncproto.Sealer, error) {
+	if scope == c.rep.Roster().Registry() {
+		return nil, nil
+	}
+	s := c.scopes[scope]
+	if s == nil {
+		return nil, errNoKey
+	}
+	key, ok := s.key(s.newest)
+	if !ok {
+		return nil, errNoKey
+	}
+	h.Key = &syncproto.KeyRef{Epoch: s.newest, Commitment: key.Commitment()}
+	return func(aad, plaintext []byte) ([]byte, error) { return seal.SealBody(c.cfg.Rand, key, aad, plaintext) }, nil
+}
+
+func (c *Client) clockEvidence(now time.Time) *syncproto.ClockEvidence {
+	if c.clock.At == 0 {
+		return nil
+	}
+	return &syncproto.ClockEvidence{OffsetMillis: c.clock.OffsetMillis, ErrorMillis: c.clock.ErrorMillis,
+		AgeSeconds: (now.UnixMilli() - int64(c.clock.At)) / 1000}
+}
+
+// trusted returns the best known true time, or the zero time where this laptop has never met a server.
+func (c *Client) trusted() time.Time {
+	if c.clock.At == 0 {
+		return time.Time{}
+	}
+	return c.cfg.Now().Add(time.Duration(c.clock.OffsetMillis) * time.Millisecond)
+}
+
+// mayTakeEffect refuses a change that everybody else would quarantine: better a clear word now than a surprise later.
+func (c *Client) mayTakeEffect(cs *syncproto.Changeset, opening *syncproto.ScopeOpening) error {
+	roster := c.rep.Roster()
+	if _, ok := roster.Device(c.keys.device.ID); !ok {
+		return ErrNotEnrolled
+	}
+	var standing *syncproto.Standing
+	if st, ok := c.rep.Scope(cs.Header.Scope); ok {
+		standing = &st.Standing
+	} else if opening != nil {
+		standing = opening.Standing()
+	} else if cs.Header.Scope == roster.Registry() {
+		standing = &syncproto.Standing{Registry: true}
+	}
+	v, err := roster.Judge(cs.Claim(), standing)
+	if err != nil {
+		return err
+	}
+	if v.Quarantine == syncproto.CodeQuarantineNoRight || v.Quarantine == syncproto.CodeQuarantineField {
+		return ErrNoRight
+	}
+	return nil // late after a revocation: kept, quarantined, decided by a person
+}
+
+// commit makes a changeset of our own durable and merges it.
+func (c *Client) commit(ctx context.Context, cs *syncproto.Changeset, f ownFeed) error {
+	now := uint64(c.cfg.Now().UnixMilli())
+	payload, err := syncproto.EncodeMessage(storedPacket{Packet: cs.Packet.Encode(), Received: now})
+	if err != nil {
+		return err
+	}
+	f.N, f.NextSeq, f.Head = cs.Header.N, cs.Header.LastSeq()+1, cs.ID
+	hlc := cs.Header.HLC0 + syncproto.HLC(cs.Header.Count)
+	var ext int64
+	err = c.vault.InTx(ctx, func(tx *vault.Tx) (err error) {
+		if ext, err = tx.Append(rowPacket, payload); err != nil {
+			return err
+		}
+		if err := putState(tx, stateHLC, hlc); err != nil {
+			return err
+		}
+		return putState(tx, stateFeed(cs.Header.Scope), f)
+	})
+	if err != nil {
+		return err
+	}
+	c.hlc = hlc
+	c.feeds[cs.Header.Scope] = &f
+	return c.merge(ctx, []arrival{{cs: cs, ext: ext, received: now}})
+}
+
+// references turns rows into dots and gathers the dependencies that pin them.
+type references struct {
+	c    *Client
+	ctx  context.Context
+	own  syncproto.FeedID
+	deps map[depKey]int // index into list
+	list []syncproto.Dep
+}
+
+// depKey is a feed, or on a forked feed one changeset of it: its branches need a dependency each.
+type depKey struct {
+	feed syncproto.FeedID
+	fork syncproto.ChangesetID
+}
+
+func (r *references) dots(ch Change) ([]syncproto.Dot, error) {
+	var out []syncproto.Dot
+	for _, ref := range ch.Refers {
+		l, err := r.c.rep.Row(r.ctx, ref.Changeset)
+		if err != nil {
+			return nil, fmt.Errorf("looking up what a change refers to: %w", err)
+		}
+		out = append(out, syncproto.Dot{Feed: r.feed(l), Seq: l.Seq0 + uint64(ref.Index)})
+	}
+	for _, l := range ch.UpTo {
+		out = append(out, syncproto.Dot{Feed: r.dep(l), Seq: l.Seq0 + uint64(l.Count) - 1})
+	}
+	return out, nil
+}
+
+func (r *references) feed(l replica.Logged) int {
+	f, _ := r.c.rep.Feed(l.Feed)
+	if l.Feed == r.own && !f.Forked {
+		return 0
+	}
+	return r.dep(l)
+}
+
+// dep returns the dot index of the dependency that pins l, made or moved forward as needed.
+func (r *references) dep(l replica.Logged) int {
+	key := depKey{feed: l.Feed}
+	if f, _ := r.c.rep.Feed(l.Feed); f.Forked {
+		key.fork = l.ID
+	}
+	i, ok := r.deps[key]
+	if !ok {
+		i = len(r.list)
+		r.deps[key] = i
+		r.list = append(r.list, syncproto.Dep{Feed: l.Feed})
+	}
+	if d := &r.list[i]; l.N > d.N {
+		d.N, d.Short = l.N, l.ID.Short()
+	}
+	return i + 1
+}

@@ -1,0 +1,72 @@
+package fieldclient
+
+import (
+	"bytes"
+	"fmt"
+
+	"github.com/fxamacker/cbor/v2"
+	"github.com/klauspost/compress/zstd"
+
+	"kua/syncproto"
+)
+
+// compress returns a CBOR sequence of byte strings as one zstd frame.
+func compress(items [][]byte) ([]byte, error) {
+	var seq bytes.Buffer
+	for _, b := range items {
+		e, err := syncproto.EncodeMessage(b)
+		if err != nil {
+			return nil, err
+		}
+		seq.Write(e)
+	}
+	w, err := zstd.NewWriter(nil, zstd.WithEncoderLevel(zstd.SpeedFastest), zstd.WithEncoderConcurrency(1))
+	if err != nil {
+		return nil, err
+	}
+	defer w.Close()
+	return w.EncodeAll(seq.Bytes(), nil), nil
+}
+
+// decompress opens one zstd frame in bounded memory.
+func decompress(b []byte) ([]byte, error) {
+	d, err := zstd.NewReader(nil, zstd.WithDecoderMaxMemory(syncproto.MaxDecoded), zstd.WithDecoderConcurrency(1))
+	if err != nil {
+		return nil, err
+	}
+	defer d.Close()
+	out, err := d.DecodeAll(b, nil)
+	if err != nil {
+		return nil, fmt.Errorf("decompressing: %w", err)
+	}
+	return out, nil
+}
+
+// sequence splits a CBOR sequence into its items, each checked against the profile.
+func sequence(b []byte) ([][]byte, error) {
+	var out [][]byte
+	for len(b) > 0 {
+		var raw cbor.RawMessage
+		rest, err := cbor.UnmarshalFirst(b, &raw)
+		if err != nil {
+			return nil, fmt.Errorf("splitting a sequence: %w", err)
+		}
+		out, b = append(out, raw), rest
+	}
+	return out, nil
+}
+
+// byteStrings decodes a CBOR sequence of byte strings.
+func byteStrings(b []byte) ([][]byte, error) {
+	items, err := sequence(b)
+	if err != nil {
+		return nil, err
+	}
+	out := make([][]byte, len(items))
+	for i, raw := range items {
+		if err := syncproto.DecodeMessage(raw, &out[i]); err != nil {
+			return nil, err
+		}
+	}
+	return out, nil
+}
