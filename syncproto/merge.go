@@ -16,6 +16,7 @@ type Contribution struct {
 	Person      PersonID // the author
 	Rights      Rights   // the author's, at the roster head that the changeset cites
 	Quarantined bool     // kept and shown, without effect
+	Forked      bool     // its feed has two changesets of one number somewhere, perhaps on other records
 	Ops         []MergeOp
 }
 
@@ -146,7 +147,7 @@ func Fold(contributions []Contribution, fates bool) RecordState {
 	for _, k := range f.keys {
 		f.settle(k)
 	}
-	f.removal()
+	f.removal(contributions)
 	slices.SortFunc(f.state.Fields, compareFields)
 	slices.SortFunc(f.state.Edited, compareRefs)
 	slices.SortFunc(f.state.Aliases, func(a, b Head) int { return compareRefs(a.OpRef, b.OpRef) })
@@ -315,11 +316,10 @@ func (f *fold) settle(k fieldKey) {
 		f.existence(s)
 	case k.field == fieldAlias:
 		f.state.Aliases = s.Heads
-		return
 	case len(s.Heads) > 1 && !k.personal:
 		f.state.Attention |= AttentionHeads
 	}
-	if k.field != FieldExistence || len(s.Reviews) > 0 {
+	if pseudo := k.field == FieldExistence || k.field == fieldAlias; !pseudo || len(s.Reviews) > 0 {
 		f.state.Fields = append(f.state.Fields, s)
 	}
 }
@@ -327,7 +327,13 @@ func (f *fold) settle(k fieldKey) {
 // existence reads the record's kind and whether it is there.
 func (f *fold) existence(s FieldState) {
 	for _, e := range f.fields[fieldKey{field: FieldExistence}] {
-		if e.op.Kind == KindCreate && (f.state.Kind == 0 || e.op.Field < f.state.Kind) {
+		if e.op.Kind != KindCreate || e.op.Field == 0 || e.op.Field == f.state.Kind {
+			continue
+		}
+		if f.state.Kind != 0 { // two creations do not agree on what the record is
+			f.state.Attention |= AttentionHeads
+		}
+		if f.state.Kind == 0 || e.op.Field < f.state.Kind {
 			f.state.Kind = e.op.Field
 		}
 	}
@@ -345,7 +351,7 @@ func (f *fold) existence(s FieldState) {
 
 // removal finds what a standing removal must not hide: what its author did not see (docs/protocol.md §3:
 // observed-remove), and standing answers of other people where its author held no right to remove them.
-func (f *fold) removal() {
+func (f *fold) removal(contributions []Contribution) {
 	if !f.state.Removed {
 		return
 	}
@@ -355,12 +361,13 @@ func (f *fold) removal() {
 			standing = append(standing, e)
 		}
 	}
+	forked := forkedFeeds(contributions)
 	for i := range f.entries {
 		e := &f.entries[i]
 		if !e.op.settles() || keyOf(e).field == FieldExistence {
 			continue
 		}
-		hides := func(r *entry) bool { return f.hides(r, e) }
+		hides := func(r *entry) bool { return f.hides(r, e, forked[e.c.Feed]) }
 		if !slices.ContainsFunc(standing, hides) {
 			f.state.Edited = append(f.state.Edited, e.ref)
 		}
@@ -371,18 +378,33 @@ func (f *fold) removal() {
 }
 
 // hides reports whether a standing removal covers an operation: it saw that operation, or a later one of the same
-// feed, and may hide it.
-func (f *fold) hides(removal, e *entry) bool {
+// feed, and may hide it. On a forked feed a later one may be of the other branch, so only what is listed counts.
+func (f *fold) hides(removal, e *entry, forked bool) bool {
 	if len(e.by) == 0 && e.c.Person != removal.c.Person && !removal.c.Rights.Has(RightRemove) {
 		return false
 	}
 	return slices.ContainsFunc(removal.op.Targets, func(t Target) bool {
 		seen := f.at[t]
-		if seen == nil || seen.c.Feed != e.c.Feed || seen.op.Seq < e.op.Seq {
-			return false
+		if seen == nil || forked {
+			return seen == e
 		}
-		return seen.c.Changeset == e.c.Changeset || seen.c.N > e.c.N // one number, two changesets: the other branch of a fork
+		return seen.c.Feed == e.c.Feed && seen.op.Seq >= e.op.Seq
 	})
+}
+
+// forkedFeeds returns the feeds that are known to have forked.
+func forkedFeeds(contributions []Contribution) map[uint64]bool {
+	type place struct{ feed, n uint64 }
+	first, forked := make(map[place]uint64), make(map[uint64]bool)
+	for i := range contributions {
+		c := &contributions[i]
+		at := place{c.Feed, c.N}
+		if other, ok := first[at]; c.Forked || ok && other != c.Changeset {
+			forked[c.Feed] = true
+		}
+		first[at] = c.Changeset
+	}
+	return forked
 }
 
 func (f *fold) fates(contributions []Contribution) {
@@ -444,4 +466,22 @@ func (s *FieldState) Conflict(value func(OpRef) []byte) bool {
 		}
 	}
 	return false
+}
+
+var attentionNames = [...]string{"several-heads", "review", "removed-but-edited", "removed-and-restored", "update-kua", "quarantined"}
+
+// Reasons returns the names of the reasons, as the wire and the command line spell them.
+func (a Attention) Reasons() []string {
+	var out []string
+	for i, name := range attentionNames {
+		if a&(1<<i) != 0 {
+			out = append(out, name)
+		}
+	}
+	return out
+}
+
+// String returns the fate's name.
+func (k FateKind) String() string {
+	return [...]string{"head", "superseded", "quarantined", "erased"}[k]
 }
