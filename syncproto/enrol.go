@@ -1,177 +1,156 @@
 package syncproto
 
 import (
+	"bytes"
 	"crypto/ed25519"
 	"crypto/hmac"
 	"crypto/sha256"
-	"crypto/subtle"
-	"encoding/base64"
-	"encoding/binary"
-	"errors"
 	"fmt"
-	"io"
-	"strings"
 )
 
-// Invitation is what a coordinator hands to a new member, in person: where the server is, which keys to expect, and a
-// secret code for one enrolment (docs/protocol.md §6).
+// How a new laptop joins (docs/protocol.md §9): a coordinator invites with a code that travels outside the network;
+// the laptop sends its keys with a MAC under the code; both screens show the same six words; the coordinator approves
+// by a roster record. The server passes the request on and can neither make nor change one: it knows only the
+// hash of the code.
+
+// Limits of enrolment.
+const (
+	MaxIntent       = 1 << 10 // bytes of Invitation.Intent
+	MaxEnrolLabel   = 128     // bytes of Enrolment.Label
+	MaxEnrolTries   = 3       // requests that a server keeps for one invitation
+	maxSealingKey   = 4 << 10
+	enrolTranscript = "kua/enrol/1"
+)
+
+// Invitation is what a coordinator leaves at the server.
 type Invitation struct {
-	ID      Nonce    `cbor:"1,keyasint"`
-	Code    Nonce    `cbor:"2,keyasint"` // secret; the server knows only its hash
-	URL     string   `cbor:"3,keyasint"`
-	Server  DeviceID `cbor:"4,keyasint"`
-	Root    []byte   `cbor:"5,keyasint"` // the organisation's root key
-	Name    string   `cbor:"6,keyasint"` // of the person invited
-	Expires uint64   `cbor:"7,keyasint"` // Unix milliseconds
+	ID      Nonce  `cbor:"1,keyasint" json:"id"`
+	Code    Hash   `cbor:"2,keyasint" json:"-"`                          // SHA-256 of the code
+	Expires uint64 `cbor:"3,keyasint" json:"expires"`                    // Unix milliseconds by the server's clock
+	Intent  []byte `cbor:"4,keyasint,omitempty" json:"intent,omitempty"` // the coordinator's own note; opaque to the server
 }
 
-const invitationPrefix = "kua-invitation:"
-
-// Text returns the invitation as text that can be written to a file or pasted. It is secret until it is used.
-func (i Invitation) Text() (string, error) {
-	b, err := EncodeMessage(i)
-	if err != nil {
-		return "", err
-	}
-	return invitationPrefix + base64.RawURLEncoding.EncodeToString(b), nil
-}
-
-// ParseInvitation parses the form of Invitation.Text.
-func ParseInvitation(text string) (Invitation, error) {
-	var i Invitation
-	rest, ok := strings.CutPrefix(strings.TrimSpace(text), invitationPrefix)
-	if !ok || len(rest) > 4096 {
-		return i, errors.New("reading invitation: it does not begin with " + invitationPrefix)
-	}
-	b, err := base64.RawURLEncoding.Strict().DecodeString(rest)
-	if err != nil {
-		return i, fmt.Errorf("reading invitation: it was cut or changed: %w", err)
-	}
-	if err := DecodeMessage(b, &i); err != nil {
-		return i, fmt.Errorf("reading invitation: it was cut or changed: %w", err)
-	}
-	return i, CheckKey(i.Root)
-}
-
-// Announcement tells the server of an invitation. Intent is the coordinator's own note of what it is for.
-type Announcement struct {
-	ID      Nonce  `cbor:"1,keyasint"`
-	Code    Hash   `cbor:"2,keyasint"` // SHA-256 of the code
-	Expires uint64 `cbor:"3,keyasint"` // Unix milliseconds
-	Intent  []byte `cbor:"4,keyasint"` // at most MaxIntent bytes
-}
-
-// MaxIntent bounds Announcement.Intent.
-const MaxIntent = 1 << 10
-
-// EnrolRequest is a new laptop's request for a certificate.
-type EnrolRequest struct {
-	Invitation Nonce  `cbor:"1,keyasint"`
-	MAC        Hash   `cbor:"2,keyasint"` // HMAC-SHA256(code, transcript)
-	Signing    []byte `cbor:"3,keyasint"` // Ed25519 public key
-	Sealing    []byte `cbor:"4,keyasint"` // HPKE public key
-	Label      string `cbor:"5,keyasint"`
-	Signature  []byte `cbor:"6,keyasint"` // COSE_Sign1 over the transcript, by the signing key
+// Enrolment is a new laptop's request.
+type Enrolment struct {
+	Invitation Nonce  `cbor:"1,keyasint" json:"invitation"`
+	MAC        Hash   `cbor:"2,keyasint" json:"-"`       // EnrolMAC under the code
+	Signing    []byte `cbor:"3,keyasint" json:"signing"` // Ed25519 public key
+	Sealing    []byte `cbor:"4,keyasint" json:"sealing"` // HPKE public key
+	Label      string `cbor:"5,keyasint" json:"label"`
+	Signature  []byte `cbor:"6,keyasint" json:"-"` // COSE_Sign1 by Signing over the transcript, ContextEnrol
 }
 
 // PendingEnrolment is a request that waits for a coordinator.
 type PendingEnrolment struct {
-	Intent   []byte       `cbor:"1,keyasint"`
-	Request  EnrolRequest `cbor:"2,keyasint"`
-	Received uint64       `cbor:"3,keyasint"` // Unix milliseconds
+	Invitation Nonce  `cbor:"1,keyasint" json:"invitation"`
+	Request    []byte `cbor:"2,keyasint" json:"request"`  // an Enrolment, as received
+	Received   uint64 `cbor:"3,keyasint" json:"received"` // Unix milliseconds by the server's clock
+	Intent     []byte `cbor:"4,keyasint,omitempty" json:"intent,omitempty"`
 }
 
-const (
-	maxLabel      = 100
-	maxSealingKey = 4 << 10
-)
+// String returns the nonce in hexadecimal.
+func (n Nonce) String() string { return fmt.Sprintf("%x", n[:]) }
 
-// Transcript returns what both sides of an enrolment agree on: canonical CBOR of ["kua/enrol/1", root key, invitation,
-// signing key, sealing key, label].
-func (r *EnrolRequest) Transcript(root ed25519.PublicKey) []byte {
-	b := appendText(appendArray(nil, 6), string(ContextEnrol))
+// MarshalText returns the form of String.
+func (n Nonce) MarshalText() ([]byte, error) { return []byte(n.String()), nil }
+
+// UnmarshalText parses the form of String.
+func (n *Nonce) UnmarshalText(b []byte) error { return parse16((*id16)(n), string(b)) }
+
+// InvitationHash returns what a server keeps of a code.
+func InvitationHash(code []byte) Hash { return sha256.Sum256(code) }
+
+// EnrolTranscript returns the canonical bytes that both sides of an enrolment agree on: ["kua/enrol/1", root key,
+// invitation, signing key, sealing key, label]. root is the organisation's root key.
+func EnrolTranscript(root ed25519.PublicKey, invitation Nonce, signing, sealing []byte, label string) []byte {
+	b := appendArray(nil, 6)
+	b = appendText(b, enrolTranscript)
 	b = appendBytes(b, root)
-	b = appendBytes(b, r.Invitation[:])
-	b = appendBytes(b, r.Signing)
-	b = appendBytes(b, r.Sealing)
-	return appendText(b, r.Label)
+	b = appendBytes(b, invitation[:])
+	b = appendBytes(b, signing)
+	b = appendBytes(b, sealing)
+	return appendText(b, label)
 }
 
-// NewEnrolRequest makes a new laptop's request.
-func NewEnrolRequest(i Invitation, key ed25519.PrivateKey, sealing []byte, label string) EnrolRequest {
-	r := EnrolRequest{Invitation: i.ID, Signing: key.Public().(ed25519.PublicKey), Sealing: sealing, Label: label}
-	transcript := r.Transcript(i.Root)
-	r.MAC = enrolMAC(i.Code, transcript)
-	r.Signature, _ = Sign(key, ContextEnrol, transcript)
-	return r
-}
-
-func enrolMAC(code Nonce, transcript []byte) Hash {
-	m := hmac.New(sha256.New, code[:])
+// EnrolMAC returns HMAC-SHA256 of the transcript under the invitation's code.
+func EnrolMAC(code, transcript []byte) Hash {
+	m := hmac.New(sha256.New, code)
 	m.Write(transcript)
 	return Hash(m.Sum(nil))
 }
 
-// CheckShape checks what anybody can: sizes, the key, and that the signing key signed this very request. The server
-// does no more; it does not know the code.
-func (r *EnrolRequest) CheckShape(root ed25519.PublicKey) error {
-	if len(r.Label) > maxLabel || len(r.Sealing) > maxSealingKey {
-		return Refuse(CodeTooLarge, "reading enrolment: label or key too long")
+// NewEnrolment returns the request of a laptop with the given keys.
+func NewEnrolment(root ed25519.PublicKey, invitation Nonce, code []byte, key ed25519.PrivateKey, sealing []byte, label string) Enrolment {
+	signing := key.Public().(ed25519.PublicKey)
+	transcript := EnrolTranscript(root, invitation, signing, sealing, label)
+	signature, _ := Sign(key, ContextEnrol, transcript)
+	return Enrolment{invitation, EnrolMAC(code, transcript), signing, sealing, label, signature}
+}
+
+// Transcript returns the request's transcript.
+func (e *Enrolment) Transcript(root ed25519.PublicKey) []byte {
+	return EnrolTranscript(root, e.Invitation, e.Signing, e.Sealing, e.Label)
+}
+
+// Check checks what needs no code, as the server does: form, limits, and that the laptop holds its signing key.
+func (e *Enrolment) Check(root ed25519.PublicKey) error {
+	switch {
+	case len(e.Sealing) == 0 || len(e.Sealing) > maxSealingKey:
+		return Refuse(CodeMalformed, "checking an enrolment: a sealing key of %d bytes", len(e.Sealing))
+	case len(e.Label) > MaxEnrolLabel:
+		return Refuse(CodeTooLarge, "checking an enrolment: a label of %d bytes, the limit is %d", len(e.Label), MaxEnrolLabel)
 	}
-	if err := CheckKey(r.Signing); err != nil {
-		return Refuse(CodeMalformed, "reading enrolment: %w", err)
+	if err := CheckKey(e.Signing); err != nil {
+		return Refuse(CodeMalformed, "checking an enrolment: %w", err)
 	}
-	signed, err := ParseSigned(r.Signature, ContextEnrol)
+	signed, err := ParseSigned(e.Signature, ContextEnrol)
 	if err != nil {
 		return err
 	}
-	if string(signed.Payload) != string(r.Transcript(root)) {
-		return Refuse(CodeBadSignature, "reading enrolment: the signature is over something else")
+	if !bytes.Equal(signed.Payload, e.Transcript(root)) {
+		return Refuse(CodeBadSignature, "checking an enrolment: what was signed is not what was sent")
 	}
-	return signed.Verify(r.Signing)
+	return signed.Verify(e.Signing)
 }
 
-// Check checks a request against the code that its sender must have been given.
-func (r *EnrolRequest) Check(root ed25519.PublicKey, code Nonce) error {
-	if err := r.CheckShape(root); err != nil {
+// CheckCode checks that the request was made by somebody who has the invitation's code, as the coordinator's client
+// does before it shows the words.
+func (e *Enrolment) CheckCode(root ed25519.PublicKey, code []byte) error {
+	if err := e.Check(root); err != nil {
 		return err
 	}
-	want := enrolMAC(code, r.Transcript(root))
-	if subtle.ConstantTimeCompare(want[:], r.MAC[:]) != 1 {
-		return Refuse(CodeUnauthorized, "reading enrolment: its sender did not have the invitation's code")
+	want := EnrolMAC(code, e.Transcript(root))
+	if !hmac.Equal(want[:], e.MAC[:]) {
+		return Refuse(CodeBadSignature, "checking an enrolment: it was made with another code: invite again")
 	}
 	return nil
 }
 
-// Words returns six words that both people read to each other. A server that put its own keys in between would make
-// them differ.
-func (r *EnrolRequest) Words(root ed25519.PublicKey) []string {
-	sum := sha256.Sum256(r.Transcript(root))
-	return words(sum[:12])
-}
-
+// The letters of proquints (arXiv:0901.4016): pronounceable in most languages, hard to confuse.
 const (
 	wordConsonants = "bdfghjklmnprstvz"
 	wordVowels     = "aiou"
+	words          = 6
 )
 
-// words writes 16 bits as one pronounceable word of five letters, the same in every language of the interface.
-func words(b []byte) []string {
-	var out []string
-	for ; len(b) >= 2; b = b[2:] {
-		v := binary.BigEndian.Uint16(b)
-		out = append(out, string([]byte{
-			wordConsonants[v>>12], wordVowels[v>>10&3], wordConsonants[v>>6&15], wordVowels[v>>4&3], wordConsonants[v&15],
-		}))
+// Words returns six words of five letters that stand for the first 96 bits of SHA-256 of a transcript. Two people who
+// read the same words to each other know that nobody changed the keys on the way.
+func Words(transcript []byte) []string {
+	sum := sha256.Sum256(transcript)
+	return proquints(sum[:2*words])
+}
+
+// proquints writes every two bytes as one word.
+func proquints(b []byte) []string {
+	out := make([]string, len(b)/2)
+	for i := range out {
+		out[i] = proquint(uint16(b[2*i])<<8 | uint16(b[2*i+1]))
 	}
 	return out
 }
 
-// SuggestPassphrase returns a passphrase of seven random words: 112 bits.
-func SuggestPassphrase(rand io.Reader) (string, error) {
-	var b [14]byte
-	if _, err := io.ReadFull(rand, b[:]); err != nil {
-		return "", err
-	}
-	return strings.Join(words(b[:]), " "), nil
+func proquint(v uint16) string {
+	return string([]byte{
+		wordConsonants[v>>12], wordVowels[v>>10&3], wordConsonants[v>>6&15], wordVowels[v>>4&3], wordConsonants[v&15],
+	})
 }
