@@ -107,7 +107,7 @@ func (t *Tx) admit(in Incoming) (Outcome, error) {
 		o.Status, o.Code, o.Detail = syncproto.StatusRefused, syncproto.CodeOf(err), err.Error()
 		return o, nil
 	}
-	w := &row{cs: cs, scope: s, prev: prev, claim: cs.Claim(), received: in.Received, ext: in.Ext, body: o.Body}
+	w := &row{cs: cs, scope: s, prev: prev, claim: cs.Claim(), received: in.Received, ext: in.Ext, leaf: t.leaf, body: o.Body}
 	w.verdict, err = t.judge(w, opening)
 	if code := syncproto.CodeOf(err); code != "" {
 		o.Status, o.Code, o.Detail = syncproto.StatusHeld, code, err.Error()

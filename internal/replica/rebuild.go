@@ -131,7 +131,7 @@ func (t *Tx) replayOne(o original) error {
 	if len(t.r.recent) > 1<<16 {
 		clear(t.r.recent)
 	}
-	t.r.nextCS = o.id
+	t.r.nextCS, t.leaf = o.id, o.leaf
 	out, err := t.admit(Incoming{CS: cs, Received: o.received, Ext: o.ext})
 	if err != nil {
 		return err
@@ -139,7 +139,6 @@ func (t *Tx) replayOne(o original) error {
 	if out.staged == nil {
 		return fmt.Errorf("changeset %s is in the log and would now be %s: %s", cs.ID, out.Status, out.Detail)
 	}
-	out.staged.leaf = o.leaf
 	return nil
 }
 

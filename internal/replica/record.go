@@ -112,7 +112,8 @@ func (rec *record) unpack(b []byte, owner func(feed uint64) syncproto.PersonID) 
 		rec.deps[i].N = u.num()
 		u.bytes(rec.deps[i].Short[:])
 	}
-	rec.log = make([]syncproto.Contribution, u.count(), cap(rec.deps)+8)
+	n := u.count()
+	rec.log = make([]syncproto.Contribution, n, n+4)
 	for i := range rec.log {
 		u.contribution(&rec.log[i])
 		rec.log[i].Person = owner(rec.log[i].Feed)

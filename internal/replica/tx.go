@@ -26,7 +26,8 @@ type Tx struct {
 	roster  bool // the roster grew
 	again   bool // a scope was judged again: outcomes given before may have changed
 
-	replaying bool // leaves are in the transparency log already
+	replaying bool  // leaves are in the transparency log already
+	leaf      int64 // of the changeset that is replayed
 }
 
 type recordKey struct {

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"testing"
 
+	"kua/internal/replica"
 	"kua/syncproto"
 	"kua/syncproto/prototest"
 )
@@ -72,6 +73,13 @@ func (s suite) oldTargets(t *testing.T) {
 		}
 	}
 	st.sound(t)
+}
+
+func oneHead(v replica.RecordView) error {
+	if heads := v.State.Field(obsText).Heads; len(heads) != 1 {
+		return fmt.Errorf("record %s has %d heads, want one", v.Entity, len(heads))
+	}
+	return nil
 }
 
 func (s suite) nothing(t *testing.T) {
