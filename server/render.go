@@ -57,25 +57,74 @@ func readMessage(c echo.Context, v any) error {
 // readStrings reads a body that is a CBOR sequence of byte strings, compressed with zstd or not. Memory is bounded
 // whatever the body claims.
 func readStrings(c echo.Context) ([][]byte, error) {
-	r := c.Request()
-	b, err := io.ReadAll(r.Body)
+	b, err := io.ReadAll(c.Request().Body)
 	if err != nil {
 		return nil, err
 	}
-	switch r.Header.Get(echo.HeaderContentEncoding) {
-	case "":
-	case "zstd":
-		if b, err = decompress(b); err != nil {
-			return nil, err
-		}
-	default:
-		return nil, syncproto.Refuse(syncproto.CodeMalformed, "reading the request: its encoding must be zstd or none")
+	return unpackStrings(c, b)
+}
+
+func unpackStrings(c echo.Context, b []byte) (_ [][]byte, err error) {
+	if b, err = unpack(c, b); err != nil {
+		return nil, err
 	}
 	return splitStrings(b)
 }
 
+// unpack undoes the content encoding of a request.
+func unpack(c echo.Context, b []byte) ([]byte, error) {
+	switch c.Request().Header.Get(echo.HeaderContentEncoding) {
+	case "":
+		return b, nil
+	case "zstd":
+		return decompress(b)
+	}
+	return nil, syncproto.Refuse(syncproto.CodeMalformed, "reading the request: its encoding must be zstd or none")
+}
+
+// readItems reads a body that is a CBOR sequence.
+func readItems(c echo.Context) ([][]byte, error) {
+	b, err := io.ReadAll(c.Request().Body)
+	if err != nil {
+		return nil, err
+	}
+	if b, err = unpack(c, b); err != nil {
+		return nil, err
+	}
+	var out [][]byte
+	for len(b) > 0 {
+		var item cbor.RawMessage
+		rest, err := cbor.UnmarshalFirst(b, &item)
+		if err != nil || len(out) == maxStrings {
+			return nil, syncproto.Refuse(syncproto.CodeMalformed, "reading the request: item %d is damaged, or there are too many", len(out))
+		}
+		out, b = append(out, item), rest
+	}
+	return out, nil
+}
+
+// readPackets reads the packets of a push. Only so many requests are unpacked at once; leave ends this one's turn.
+func (s *Server) readPackets(c echo.Context) (leave func(), packets [][]byte, err error) {
+	ctx := c.Request().Context()
+	b, err := io.ReadAll(c.Request().Body) // a slow sender keeps nobody waiting
+	if err != nil {
+		return nil, nil, err
+	}
+	select {
+	case s.turns <- struct{}{}:
+	case <-ctx.Done():
+		return nil, nil, ctx.Err()
+	}
+	leave = func() { <-s.turns }
+	if packets, err = unpackStrings(c, b); err != nil {
+		leave()
+		return nil, nil, err
+	}
+	return leave, packets, nil
+}
+
 func decompress(b []byte) ([]byte, error) {
-	dec, err := zstd.NewReader(nil, zstd.WithDecoderMaxMemory(syncproto.MaxDecoded), zstd.WithDecoderConcurrency(1), zstd.WithDecodeAllCapLimit(false))
+	dec, err := zstd.NewReader(nil, zstd.WithDecoderMaxMemory(syncproto.MaxDecoded), zstd.WithDecoderConcurrency(1))
 	if err != nil {
 		return nil, err
 	}
@@ -110,4 +159,10 @@ func splitStrings(b []byte) ([][]byte, error) {
 func appendString(b, item []byte) ([]byte, error) {
 	enc, err := cbor.Marshal(item)
 	return append(b, enc...), err
+}
+
+// sendCompressed answers with a CBOR sequence.
+func (s *Server) sendCompressed(c echo.Context, body []byte) error {
+	c.Response().Header().Set(echo.HeaderContentEncoding, "zstd")
+	return c.Blob(http.StatusOK, typeSeq, s.zstd.EncodeAll(body, make([]byte, 0, len(body)/2+1024)))
 }

@@ -16,6 +16,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/klauspost/compress/zstd"
 	"golang.org/x/time/rate"
 
 	"kua/internal/dpop"
@@ -56,7 +57,7 @@ type Config struct {
 type Limits struct {
 	Device, Address, Enrol                rate.Limit
 	DeviceBurst, AddressBurst, EnrolBurst int
-	Pending                               int // changesets that may wait for the writer
+	Pushes                                int // that are unpacked and stored at once; each takes up to 10 MiB
 }
 
 // DefaultLimits returns limits for an organisation of a few hundred laptops, many of them behind one office address.
@@ -65,7 +66,7 @@ func DefaultLimits() Limits {
 		Device: 50, DeviceBurst: 200,
 		Address: 200, AddressBurst: 1000,
 		Enrol: rate.Every(10 * time.Second), EnrolBurst: 10,
-		Pending: 20_000,
+		Pushes: 16,
 	}
 }
 
@@ -76,7 +77,7 @@ func (l Limits) orDefault() Limits {
 			*p.v = *p.d
 		}
 	}
-	for _, p := range []struct{ v, d *int }{{&l.DeviceBurst, &d.DeviceBurst}, {&l.AddressBurst, &d.AddressBurst}, {&l.EnrolBurst, &d.EnrolBurst}, {&l.Pending, &d.Pending}} {
+	for _, p := range []struct{ v, d *int }{{&l.DeviceBurst, &d.DeviceBurst}, {&l.AddressBurst, &d.AddressBurst}, {&l.EnrolBurst, &d.EnrolBurst}, {&l.Pushes, &d.Pushes}} {
 		if *p.v == 0 {
 			*p.v = *p.d
 		}
@@ -100,8 +101,10 @@ type Server struct {
 	moved   *bell // rings after every commit that may have moved a scope or the roster
 	limits  *limiters
 	metrics *metrics
+	zstd    *zstd.Encoder
+	turns   chan struct{} // one for each push that may be unpacked at once
 
-	sign chan struct{} // wakes the goroutine that signs checkpoints
+	sign     chan struct{} // wakes the goroutine that signs checkpoints
 	stopping chan struct{} // closed when long polls must end
 	once     sync.Once     // guards closing it
 	stop     context.CancelFunc
@@ -144,7 +147,12 @@ func open(ctx context.Context, cfg Config) (_ *Server, err error) {
 	if err := s.openStores(ctx); err != nil {
 		return nil, err
 	}
-	s.limits = newLimiters(cfg.Limits.orDefault(), cfg.Now)
+	if s.zstd, err = zstd.NewWriter(nil, zstd.WithEncoderLevel(zstd.SpeedFastest)); err != nil {
+		return nil, err
+	}
+	limits := cfg.Limits.orDefault()
+	s.turns = make(chan struct{}, limits.Pushes)
+	s.limits = newLimiters(limits, cfg.Now)
 	s.metrics = newMetrics(s)
 	s.start()
 	return s, nil
