@@ -283,9 +283,11 @@ func TestHostileSkeletonsAreRefused(t *testing.T) {
 	}
 	unordered := appendArray(nil, 2)
 	unordered = appendBytes(appendBytes(appendArray(unordered, 2), a[:]), b[:])
-	unordered = appendArray(unordered, 2)
-	unordered = (&Op{Kind: KindSet}).append((&Op{Kind: KindSet}).append(unordered, 1), 0)
-	if _, err := parseSkeleton(unordered, &h); err == nil {
+	unordered = appendArray(unordered, 3)
+	for _, entity := range []int{1, 0, 1} {
+		unordered = (&Op{Kind: KindSet}).append(unordered, entity)
+	}
+	if _, err := parseSkeleton(unordered, &Header{N: 2, Seq0: 5, Count: 3}); err == nil {
 		t.Error("entities out of the order of first use were accepted: one skeleton has two encodings")
 	}
 }

@@ -169,6 +169,19 @@ func TestWorkThatCitesARosterFromBeforeItsDevice(t *testing.T) {
 	}
 }
 
+func TestARightGivenLaterIsNotOneThatWasHeld(t *testing.T) {
+	c := prototest.NewCast(t, 8)
+	v, _ := c.Monitor.OpenVisit(prototest.Region, c.Monitor.Owner)
+	early := c.Monitor.Feed(v).Sign(prototest.Set(c.Entity(), 2308, "bruises"))
+	c.Grant(c.Monitor.Owner, syncproto.RoleHealth, prototest.Region)
+	later := c.Monitor.Feed(v).Sign(prototest.Set(c.Entity(), 2308, "bruises"))
+	for cs, want := range map[*syncproto.Changeset]syncproto.Code{early: syncproto.CodeQuarantineField, later: ""} {
+		if verdict, err := c.Roster.Judge(cs.Claim(), v.Standing()); err != nil || verdict.Quarantine != want {
+			t.Errorf("changeset %d: %+v, %v, want %q", cs.Header.N, verdict, err, want)
+		}
+	}
+}
+
 func TestOnlyItsDeviceOpensAScope(t *testing.T) {
 	c := prototest.NewCast(t, 6)
 	v, opening := c.Monitor.OpenVisit(prototest.Region, c.Monitor.Owner)

@@ -594,3 +594,22 @@ func (h history) takenBack(mask uint64, o opAt) bool {
 	}
 	return false
 }
+
+// No packet can say so, but Fold is given what a store made of it.
+func TestAnOperationDoesNotRetireItself(t *testing.T) {
+	self := []Target{{Changeset: 1, Seq: 1}}
+	s := Fold([]Contribution{{Changeset: 1, Person: PersonID{1}, Ops: []MergeOp{{Seq: 1, Kind: KindSet, Field: fieldA, Targets: self}}}}, false)
+	if f := s.Field(fieldA); f == nil || len(f.Heads) != 1 {
+		t.Fatalf("%+v", s)
+	}
+}
+
+// One known foreign answer and one that has not come: retiring the first would have to be taken back when it comes.
+func TestADanglingTargetCountsAsSomebodyElses(t *testing.T) {
+	known := Contribution{Changeset: 1, Person: PersonID{1}, Ops: []MergeOp{{Seq: 1, Kind: KindSet, Field: fieldA}}}
+	bury := Contribution{Changeset: 2, Person: PersonID{2}, Ops: []MergeOp{{Seq: 1, Kind: KindSet, Field: fieldA, Targets: []Target{{Changeset: 1, Seq: 1}, {Dangling: true}}}}}
+	s := Fold([]Contribution{known, bury}, false)
+	if f := s.Field(fieldA); len(f.Heads) != 2 || len(f.Reviews) != 0 {
+		t.Fatalf("%+v", f)
+	}
+}

@@ -114,18 +114,22 @@ func (m *Model) judge() {
 	}
 }
 
-func (m *Model) admitted(cs *syncproto.Changeset) (out []syncproto.ChangesetID) {
-	for _, o := range cs.Ops {
+// admitted returns what a decision covers: of each feed that it names, everything up to the changeset that the
+// dependency pins.
+func (m *Model) admitted(decision *syncproto.Changeset) (out []syncproto.ChangesetID) {
+	for _, o := range decision.Ops {
 		if o.Kind != syncproto.KindAdmit {
 			continue
 		}
 		for _, d := range o.Dots {
-			at := m.pinned(cs, d.Feed)
-			for at != nil && at.Header.N > d.Seq {
-				at = m.before(at)
+			if d.Feed == 0 {
+				continue
 			}
-			if at != nil && at.Header.N == d.Seq {
-				out = append(out, at.ID)
+			dep := decision.Header.Deps[d.Feed-1]
+			for _, cs := range m.Changesets {
+				if cs.Header.Feed() == dep.Feed && cs.Header.N <= dep.N {
+					out = append(out, cs.ID)
+				}
 			}
 		}
 	}
