@@ -207,12 +207,17 @@ func (c *Client) changesetOf(ctx context.Context, l replica.Logged, byID map[syn
 	if a, ok := byID[l.ID]; ok {
 		return a.cs, nil
 	}
+	a, err := c.arrivalOf(ctx, l)
+	return a.cs, err
+}
+
+// arrivalOf reads a logged changeset back from the vault.
+func (c *Client) arrivalOf(ctx context.Context, l replica.Logged) (arrival, error) {
 	_, payload, err := c.vault.Read(ctx, l.Ext)
 	if err != nil {
-		return nil, fmt.Errorf("reading changeset %s: %w", l.ID, err)
+		return arrival{}, fmt.Errorf("reading changeset %s: %w", l.ID, err)
 	}
-	a, err := c.stored(l.Ext, payload)
-	return a.cs, err
+	return c.stored(l.Ext, payload)
 }
 
 // valuesOf opens a changeset's values. A body whose key has not come is remembered; one that does not open is an

@@ -361,3 +361,38 @@ func (c *Client) AddToTeam(ctx context.Context, scope syncproto.ScopeID, people 
 	}
 	return c.Save(ctx, scope, []Change{{Kind: syncproto.KindTeam, Entity: scopeEntity(scope), Field: scopeField, Clear: clear}})
 }
+
+// Quarantined is one changeset that is or was without effect until a person decides.
+type Quarantined struct {
+	Changeset syncproto.ChangesetID `json:"changeset"`
+	Scope     syncproto.ScopeID     `json:"scope"`
+	Code      syncproto.Code        `json:"code"`
+	Person    syncproto.PersonID    `json:"person"`
+	Name      string                `json:"name"`
+	Device    syncproto.DeviceID    `json:"device"`
+	Ops       int                   `json:"operations"`
+	Decision  string                `json:"decision"` // waiting, admitted or declined
+}
+
+// Quarantine returns the quarantined work of a scope with what has been decided on it.
+func (c *Client) Quarantine(ctx context.Context, scope syncproto.ScopeID) ([]Quarantined, error) {
+	declined, err := c.rep.Decided(ctx, scope)
+	if err != nil {
+		return nil, err
+	}
+	out := []Quarantined{}
+	err = c.rep.Quarantined(ctx, scope, func(l replica.Logged) error {
+		q := Quarantined{Changeset: l.ID, Scope: scope, Code: l.Quarantine, Person: l.Person, Device: l.Device, Ops: l.Count, Decision: "waiting"}
+		m, _ := c.rep.Roster().Member(l.Person)
+		q.Name = m.Name
+		switch {
+		case l.Admitted:
+			q.Decision = "admitted"
+		case l.N <= declined[l.Feed]:
+			q.Decision = "declined"
+		}
+		out = append(out, q)
+		return nil
+	})
+	return out, err
+}

@@ -223,7 +223,11 @@ func (s *syncRun) scope(ctx context.Context, id syncproto.ScopeID, readable bool
 	if err := s.r.exchange(ctx, http.MethodPost, "/v1/scopes/"+id.String()+"/offer", syncproto.Offer{Heads: heads, Cursor: cursor}, &a); err != nil {
 		return err
 	}
-	for _, w := range a.Want {
+	want, err := s.unsigned(ctx, id, a.Want)
+	if err != nil {
+		return err
+	}
+	for _, w := range want {
 		if err := s.push(ctx, id, w); err != nil {
 			return err
 		}
@@ -235,6 +239,47 @@ func (s *syncRun) scope(ctx context.Context, id syncproto.ScopeID, readable bool
 		cursor = syncproto.Cursor{Epoch: a.Epoch}
 	}
 	return s.pull(ctx, id, cursor, a.Position)
+}
+
+// unsigned adds this laptop's own changesets that the server holds without our having its signed word for it: somebody
+// else carried them, or an answer was lost. Sent again, they are duplicates, and the same receipt comes back.
+func (s *syncRun) unsigned(ctx context.Context, id syncproto.ScopeID, want []syncproto.FeedWant) ([]syncproto.FeedWant, error) {
+	for _, f := range s.c.rep.Feeds(id) {
+		if f.Device != s.c.keys.device.ID {
+			continue
+		}
+		first, err := s.firstUnsigned(ctx, f.Feed)
+		if err != nil {
+			return nil, err
+		}
+		i := slices.IndexFunc(want, func(w syncproto.FeedWant) bool { return w.Feed == f.Feed })
+		switch {
+		case first == 0:
+		case i < 0:
+			want = append(want, syncproto.FeedWant{Feed: f.Feed, From: first})
+		default:
+			want[i].From = min(want[i].From, first)
+		}
+	}
+	return want, nil
+}
+
+// firstUnsigned returns the number of a feed's first changeset without a receipt of the server's present life; 0 where
+// there is none.
+func (s *syncRun) firstUnsigned(ctx context.Context, feed syncproto.FeedID) (first uint64, err error) {
+	for from := uint64(1); ; {
+		n := 0
+		err := s.c.rep.FeedFrom(ctx, feed, from, pullLimit, func(l replica.Logged) error {
+			n, from = n+1, l.N+1
+			if r, ok := s.c.receipt(l.ID); first == 0 && (!ok || r.epoch != s.hello.Epoch) && !s.report.refusedIDs[l.ID.String()] {
+				first = l.N
+			}
+			return nil
+		})
+		if err != nil || first != 0 || n < pullLimit {
+			return first, err
+		}
+	}
 }
 
 func (s *syncRun) cursor(ctx context.Context, id syncproto.ScopeID) (cur syncproto.Cursor, err error) {

@@ -207,16 +207,23 @@ func (c *Client) statement(ctx context.Context, r replica.RecordView, ref syncpr
 	if err != nil {
 		return Statement{}, err
 	}
-	cs, err := c.changesetOf(ctx, l, nil)
+	a, err := c.arrivalOf(ctx, l)
 	if err != nil {
 		return Statement{}, err
 	}
+	cs := a.cs
 	st := Statement{Changeset: l.ID, Index: ref.Index, Kind: cs.Ops[ref.Index].Kind, Person: l.Person, Device: l.Device, ref: ref,
 		State: c.State(l.ID)}
 	m, _ := c.rep.Roster().Member(l.Person)
 	st.Name = m.Name
 	st.times(cs, ref.Index)
-	if rc, ok := c.receipt(l.ID); ok {
+	if a.server != 0 { // it came from the server, so the server has it
+		st.Received = int64(a.server)
+		if st.State == StateSaved || st.State == StateCarried {
+			st.State = StateStored
+		}
+	}
+	if rc, ok := c.receipt(l.ID); ok && rc.entry.Received != 0 {
 		st.Received = int64(rc.entry.Received)
 	}
 	fate := r.State.Fates[ref]

@@ -1,0 +1,3 @@
+module kua/lab
+
+go 1.26.0
