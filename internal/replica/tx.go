@@ -155,7 +155,7 @@ func collect[T any](t *Tx, query string, args []any, scan func(*sql.Rows) (T, er
 	return out, err
 }
 
-const rowsAtOnce = 40 // rows of one INSERT; more gains nothing and long statements cost parsing
+const rowsAtOnce = 6 // rows of one INSERT: SQLite looks $n binds up one by one, so that long statements cost more than many short ones
 
 // insertMany inserts rows of equal width with few statements.
 func (t *Tx) insertMany(head string, width int, args []any) error {
