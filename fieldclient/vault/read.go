@@ -100,7 +100,13 @@ func (v *Vault) Scan(ctx context.Context, from int64, fn func(id int64, kind uin
 	go func() {
 		defer close(full)
 		for s.next <= s.last {
-			p := <-empty
+			var p *page
+			select {
+			case p = <-empty:
+			case <-ctx.Done(): // fn has stopped, and gives no page back
+				failed = ctx.Err()
+				return
+			}
 			if failed = s.fill(ctx, p); failed != nil {
 				return
 			}
