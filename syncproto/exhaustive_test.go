@@ -7,7 +7,7 @@ import (
 	"testing"
 )
 
-// At depth 4 the enumeration takes some minutes: go test -run TestEverySmallHistory -merge.depth 4.
+// A fourth operation multiplies the histories by some hundreds: hours, for a machine of its own.
 var mergeDepth = flag.Int("merge.depth", 3, "operations in the histories that TestEverySmallHistoryKeepsTheInvariants enumerates")
 
 // act is one thing that a device can do to the record; it refers to all that its author has (bury), or to the
