@@ -32,6 +32,8 @@ var statuses = map[syncproto.Code]int{
 	syncproto.CodeNotFound:     http.StatusNotFound,
 	syncproto.CodeLimited:      http.StatusTooManyRequests,
 	codeFault:                  http.StatusInternalServerError,
+	codeOffset:                 http.StatusConflict,
+	codeQuota:                  http.StatusInsufficientStorage,
 	codeMethod:                 http.StatusMethodNotAllowed,
 }
 

@@ -64,6 +64,14 @@ func (s *Server) routes() []route {
 		{"GET", "/v1/scopes/:scope/attention", device, noBody, s.getAttention},
 		{"GET", "/v1/scopes/:scope/history", device, noBody, s.getHistory},
 
+		{"GET", "/v1/scopes/:scope/snapshot", device, noBody, s.getSnapshot},
+		{"GET", "/v1/scopes/:scope/chunk/:hash", device, noBody, s.getChunk},
+		{"PUT", "/v1/blobs/:hash", device, blobChunk, s.putBlob},
+		{"GET", "/v1/blobs/:hash", device, noBody, s.getBlob},
+		{"HEAD", "/v1/blobs/:hash", device, noBody, s.headBlob},
+		{"POST", "/v1/bundles", deliverer, maxBundle, s.postBundle},
+		{"GET", "/v1/watch", device, noBody, s.getWatch},
+
 		{"GET", "/v1/devices/:device/feeds", coordinator, noBody, s.getDeviceFeeds},
 		{"POST", "/v1/invitations", coordinator, smallBody, s.postInvitation},
 		{"GET", "/v1/enrolments", coordinator, noBody, s.getEnrolments},

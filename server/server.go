@@ -58,6 +58,8 @@ type Limits struct {
 	Device, Address, Enrol                rate.Limit
 	DeviceBurst, AddressBurst, EnrolBurst int
 	Pushes                                int // that are unpacked and stored at once; each takes up to 10 MiB
+
+	Blob, DeviceBlobs, AllBlobs int64 // most bytes of one attachment, of those a device brought, and of all
 }
 
 // DefaultLimits returns limits for an organisation of a few hundred laptops, many of them behind one office address.
@@ -67,6 +69,7 @@ func DefaultLimits() Limits {
 		Address: 200, AddressBurst: 1000,
 		Enrol: rate.Every(10 * time.Second), EnrolBurst: 10,
 		Pushes: 16,
+		Blob:   256 << 20, DeviceBlobs: 8 << 30, AllBlobs: 256 << 30,
 	}
 }
 
@@ -82,6 +85,11 @@ func (l Limits) orDefault() Limits {
 			*p.v = *p.d
 		}
 	}
+	for _, p := range []struct{ v, d *int64 }{{&l.Blob, &d.Blob}, {&l.DeviceBlobs, &d.DeviceBlobs}, {&l.AllBlobs, &d.AllBlobs}} {
+		if *p.v == 0 {
+			*p.v = *p.d
+		}
+	}
 	return l
 }
 
@@ -89,8 +97,11 @@ func (l Limits) orDefault() Limits {
 type Server struct {
 	cfg     Config
 	log     *slog.Logger
-	url     string // PublicURL without a slash at its end
+	url     string   // PublicURL without a slash at its end
+	lock    *os.File // held on Dir
 	db      *sqldb.DB
+	blobs   *blobs
+	chunks  *chunks
 	key     ed25519.PrivateKey
 	id      syncproto.DeviceID
 	epoch   syncproto.Hash
@@ -129,6 +140,14 @@ func open(ctx context.Context, cfg Config) (_ *Server, err error) {
 		return nil, err
 	}
 	s.id = syncproto.DeviceIDOf(s.key.Public().(ed25519.PublicKey))
+	if s.lock, err = lockFolder(cfg.Dir); err != nil {
+		return nil, err
+	}
+	defer func() {
+		if err != nil {
+			s.lock.Close()
+		}
+	}()
 	path := filepath.Join(cfg.Dir, databaseFile)
 	if _, err := os.Stat(path); err != nil {
 		return nil, fmt.Errorf("%w: run `kua-server init` first", err)
@@ -147,13 +166,29 @@ func open(ctx context.Context, cfg Config) (_ *Server, err error) {
 	if err := s.openStores(ctx); err != nil {
 		return nil, err
 	}
+	if err := sweepSpools(cfg.Dir); err != nil {
+		return nil, err
+	}
+	if s.blobs, err = openBlobs(filepath.Join(cfg.Dir, blobFolder)); err != nil {
+		return nil, err
+	}
+	defer func() {
+		if err != nil {
+			s.blobs.close()
+		}
+	}()
+	s.chunks = newChunks()
 	if s.zstd, err = zstd.NewWriter(nil, zstd.WithEncoderLevel(zstd.SpeedFastest)); err != nil {
 		return nil, err
 	}
 	limits := cfg.Limits.orDefault()
+	s.cfg.Limits = limits
 	s.turns = make(chan struct{}, limits.Pushes)
 	s.limits = newLimiters(limits, cfg.Now)
 	s.metrics = newMetrics(s)
+	if err := s.sweepBlobs(ctx); err != nil {
+		return nil, err
+	}
 	s.start()
 	return s, nil
 }
@@ -257,7 +292,7 @@ func (s *Server) Close() error {
 	s.Stopping()
 	s.stop()
 	s.done.Wait()
-	return s.db.Close()
+	return errors.Join(s.db.Close(), s.blobs.close(), s.lock.Close())
 }
 
 // URL returns the URL by which laptops reach the server.

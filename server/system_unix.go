@@ -1,0 +1,21 @@
+//go:build unix
+
+package server
+
+import (
+	"errors"
+	"os"
+
+	"golang.org/x/sys/unix"
+)
+
+func tryLock(f *os.File) error {
+	err := unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB)
+	if errors.Is(err, unix.EWOULDBLOCK) {
+		return ErrInUse
+	}
+	return err
+}
+
+// syncOpenFolder makes names in a folder durable.
+func syncOpenFolder(dir *os.File) error { return dir.Sync() }
