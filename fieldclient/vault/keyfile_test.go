@@ -230,6 +230,25 @@ func TestAChangedKeyFileIsRefusedAndLeftAlone(t *testing.T) {
 	mustOpen(t, cfg)
 }
 
+func TestASlotOpensOnlyInItsPlaceAndFile(t *testing.T) {
+	f, dek, _, err := newKeyFile(Config{KDF: quick}.withDefaults(), passphrase)
+	if err != nil {
+		t.Fatal(err)
+	}
+	clear(dek)
+	moved := *f
+	moved.slots[2], moved.slots[passphraseSlot] = f.slots[passphraseSlot], f.slots[2]
+	other := *f
+	other.id[0]++
+	for name, g := range map[string]*keyFile{"moved": &moved, "under another vault's id": &other} {
+		if _, err := g.unlock(passphrase); !errors.Is(err, ErrWrongPassphrase) {
+			t.Errorf("a slot %s: %v", name, err)
+		}
+	}
+	if _, err := f.unlock(passphrase); err != nil {
+		t.Error(err)
+	}
+}
 func TestAKeyFileCannotAskForTooMuch(t *testing.T) {
 	f, dek, _, err := newKeyFile(Config{KDF: quick}.withDefaults(), passphrase)
 	if err != nil {

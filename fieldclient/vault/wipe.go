@@ -32,16 +32,16 @@ func (v *Vault) Wipe(ctx context.Context) error {
 	errs := []error{wipeKeys(v.cfg), shred(v.cfg, v.outsidePath())}
 	v.keyMu.Unlock()
 	if v.shut() {
-		done := make(chan struct{})
+		closed := make(chan error, 1)
 		go func() {
 			v.running.Wait()
-			errs = append(errs, v.release())
-			close(done)
+			closed <- v.release()
 		}()
 		select {
-		case <-done:
+		case err := <-closed:
+			errs = append(errs, err)
 		case <-ctx.Done():
-			return errors.Join(ctx.Err(), removeStore(v.cfg))
+			errs = append(errs, ctx.Err())
 		}
 	}
 	errs = append(errs, removeStore(v.cfg))
