@@ -613,3 +613,31 @@ func TestADanglingTargetCountsAsSomebodyElses(t *testing.T) {
 		t.Fatalf("%+v", f)
 	}
 }
+
+// A removal on one branch of a fork has not seen the other, whatever the numbers say.
+func TestARemovalDoesNotHideTheOtherBranchOfAFork(t *testing.T) {
+	say := func(cs, n, seq uint64, o MergeOp) Contribution {
+		o.Seq = seq
+		return Contribution{Changeset: cs, Feed: 1, N: n, Person: PersonID{1}, Forked: true, Ops: []MergeOp{o}}
+	}
+	create := say(1, 1, 1, MergeOp{Kind: KindCreate, Field: 2200})
+	unseen := say(2, 2, 2, MergeOp{Kind: KindSet, Field: fieldA})
+	seen := say(3, 3, 3, MergeOp{Kind: KindSet, Field: fieldB}) // its n=2 is on another record
+	remove := say(4, 4, 4, MergeOp{Kind: KindRemove, Targets: []Target{{Changeset: 1, Seq: 1}, {Changeset: 3, Seq: 3}}})
+	s := Fold([]Contribution{create, unseen, seen, remove}, false)
+	if want := []OpRef{{Changeset: 2}}; !s.Removed || !slices.Equal(s.Edited, want) {
+		t.Fatalf("edited = %v, want %v", s.Edited, want)
+	}
+}
+
+func TestTwoCreationsOfDifferentKindsAreShown(t *testing.T) {
+	as := func(cs uint64, kind Field) Contribution {
+		return Contribution{Changeset: cs, Person: PersonID{byte(cs)}, Ops: []MergeOp{{Seq: 1, Kind: KindCreate, Field: kind}}}
+	}
+	if s := Fold([]Contribution{as(1, 2300), as(2, 2200)}, false); s.Kind != 2200 || s.Attention&AttentionHeads == 0 {
+		t.Fatalf("%+v", s)
+	}
+	if s := Fold([]Contribution{as(1, 2200), as(2, 2200)}, false); s.Attention != 0 {
+		t.Fatalf("%+v", s)
+	}
+}
