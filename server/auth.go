@@ -94,9 +94,30 @@ func (s *Server) readable(c echo.Context, who caller) (replica.ScopeState, error
 	if err != nil {
 		return replica.ScopeState{}, err
 	}
-	scope, ok := s.replica.Scope(id)
+	scope, ok := s.scope(id)
 	if !ok || !who.reads(&scope.Standing) {
 		return replica.ScopeState{}, errNotFound
 	}
 	return scope, nil
+}
+
+// scope returns a scope that has been opened. The registry is open from the first roster record on.
+func (s *Server) scope(id syncproto.ScopeID) (replica.ScopeState, bool) {
+	scope, ok := s.replica.Scope(id)
+	roster := s.replica.Roster()
+	if !ok && roster.Len() > 0 && id == roster.Registry() {
+		return replica.ScopeState{Scope: id, Standing: syncproto.Standing{Registry: true}}, true
+	}
+	return scope, ok
+}
+
+// scopes returns every scope that has been opened.
+func (s *Server) scopes() []replica.ScopeState {
+	out := s.replica.Scopes()
+	roster := s.replica.Roster()
+	if _, ok := s.replica.Scope(roster.Registry()); ok || roster.Len() == 0 {
+		return out
+	}
+	registry, _ := s.scope(roster.Registry())
+	return append(out, registry)
 }

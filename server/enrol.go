@@ -144,8 +144,10 @@ func (s *Server) deleteEnrolment(c echo.Context, _ caller) error {
 	if err != nil {
 		return fmt.Errorf("withdrawing an invitation: %w", err)
 	}
-	if n, err := res.RowsAffected(); err != nil || n == 0 {
-		return errors.Join(err, errNotFound)
+	if n, err := res.RowsAffected(); err != nil {
+		return fmt.Errorf("withdrawing an invitation: %w", err)
+	} else if n == 0 {
+		return errNotFound
 	}
 	return c.NoContent(http.StatusNoContent)
 }

@@ -7,6 +7,7 @@ import (
 	"io"
 	"net/http"
 	"strconv"
+	"strings"
 
 	"github.com/labstack/echo/v4"
 
@@ -58,7 +59,7 @@ func (s *Server) postToken(c echo.Context, _ caller) error {
 
 func (s *Server) getScopes(c echo.Context, who caller) error {
 	out := []syncproto.ScopeInfo{}
-	for _, scope := range s.replica.Scopes() {
+	for _, scope := range s.scopes() {
 		if who.reads(&scope.Standing) {
 			out = append(out, syncproto.ScopeInfo{Scope: scope.Scope, Position: scope.Position})
 		}
@@ -82,7 +83,7 @@ func (s *Server) postOffer(c echo.Context, who caller) error {
 	if answer.Want, answer.Forks, err = s.replica.Compare(ctx, id, offer.Heads); err != nil {
 		return err
 	}
-	if scope, ok := s.replica.Scope(id); ok && who.reads(&scope.Standing) {
+	if scope, ok := s.scope(id); ok && who.reads(&scope.Standing) {
 		answer.Position = scope.Position
 		at := offer.Cursor
 		answer.CursorOK = at.Position == 0 || at.Epoch == s.epoch && at.Position <= scope.Position
@@ -154,8 +155,18 @@ func (s *Server) getPull(c echo.Context, who caller) error {
 	if err != nil {
 		return err
 	}
+	have, err := haveParam(c)
+	if err != nil {
+		return err
+	}
 	p := page{last: min(after, scope.Position)}
-	err = s.replica.Pull(c.Request().Context(), scope.Scope, after, limit, p.add)
+	err = s.replica.Pull(c.Request().Context(), scope.Scope, after, limit, func(l replica.Logged) error {
+		if l.Feed == have.Feed && l.N < have.From {
+			p.last = l.Position
+			return nil
+		}
+		return p.add(l)
+	})
 	if err != nil && !errors.Is(err, errFull) {
 		return err
 	}
@@ -165,6 +176,23 @@ func (s *Server) getPull(c echo.Context, who caller) error {
 		return err
 	}
 	return s.sendCompressed(c, append(p.body, end...))
+}
+
+// haveParam reads which feed the laptop wrote itself, and from which number on it does not know it: `have=FEED-N`. What
+// it has just sent need not come back to it.
+func haveParam(c echo.Context) (have syncproto.FeedWant, err error) {
+	v := c.QueryParam("have")
+	if v == "" {
+		return have, nil
+	}
+	feed, n, _ := strings.Cut(v, "-")
+	if have.From, err = strconv.ParseUint(n, 10, 63); err == nil {
+		err = have.Feed.UnmarshalText([]byte(feed))
+	}
+	if err != nil {
+		return have, syncproto.Refuse(syncproto.CodeMalformed, "reading have: want a feed and a number, FEED-N")
+	}
+	return have, nil
 }
 
 // pullParams reads where a page begins. A cursor of another epoch begins at the beginning.

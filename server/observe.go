@@ -77,7 +77,7 @@ func newMetrics(s *Server) *metrics {
 	gauge := func(name, help string, value func() float64) {
 		m.registry.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: name, Help: help}, value))
 	}
-	gauge("kua_scopes", "Scopes that have been opened.", func() float64 { return float64(len(s.replica.Scopes())) })
+	gauge("kua_scopes", "Scopes that have been opened.", func() float64 { return float64(len(s.scopes())) })
 	gauge("kua_roster_records", "Records of the access list.", func() float64 { return float64(s.replica.Roster().Len()) })
 	gauge("kua_held_changesets", "Changesets that wait for something to come first.", s.count(`SELECT COUNT(*) FROM held`))
 	gauge("kua_quarantined_changesets", "Changesets that take no effect until a person decides.", s.count(`SELECT COUNT(*) FROM changeset WHERE code <> '' AND admitted = 0`))

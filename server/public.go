@@ -5,13 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"strconv"
-	"strings"
 	"time"
 
 	"github.com/labstack/echo/v4"
 
-	"kua/server/tilelog"
+	"kua/syncproto/prooflog"
 )
 
 // signEvery is how often checkpoints are signed at most without somebody asking for one.
@@ -59,83 +57,22 @@ func (s *Server) getCheckpoint(c echo.Context, _ caller) error {
 
 // getTile answers hash tiles and entry bundles by the paths of C2SP tlog-tiles. They never change.
 func (s *Server) getTile(c echo.Context, _ caller) error {
-	at, ok := parseTilePath(c.Param("*"))
-	if !ok {
+	tile, err := prooflog.ParseTilePath("tile/" + c.Param("*"))
+	if err != nil {
 		return errNotFound
 	}
 	ctx := c.Request().Context()
 	var data []byte
-	var err error
-	if at.entries {
-		data, err = s.tiles.Entries(ctx, s.db.Read, at.n, at.width)
+	if tile.L == prooflog.EntriesLevel {
+		data, err = s.tiles.Entries(ctx, s.db.Read, tile.N, tile.W)
 	} else {
-		data, err = s.tiles.Tile(ctx, s.db.Read, at.level, at.n, at.width)
+		data, err = s.tiles.Tile(ctx, s.db.Read, tile.L, tile.N, tile.W)
 	}
 	if err != nil {
 		return err
 	}
 	c.Response().Header().Set(echo.HeaderCacheControl, "public, max-age=31536000, immutable")
 	return c.Blob(http.StatusOK, "application/octet-stream", data)
-}
-
-// tilePath is what the path of a tile names: <level or "entries">/<n>[.p/<width>].
-type tilePath struct {
-	entries bool
-	level   int
-	n       int64
-	width   int
-}
-
-func parseTilePath(path string) (at tilePath, ok bool) {
-	first, rest, found := strings.Cut(path, "/")
-	if !found {
-		return at, false
-	}
-	if first == "entries" {
-		at.entries = true
-	} else if at.level, ok = digits(first, 2); !ok {
-		return at, false
-	}
-	at.width = tilelog.TileWidth
-	if whole, width, partial := strings.Cut(rest, ".p/"); partial {
-		if at.width, ok = digits(width, 3); !ok || at.width == 0 || at.width >= tilelog.TileWidth {
-			return at, false
-		}
-		rest = whole
-	}
-	at.n, ok = parseTileIndex(rest)
-	return at, ok
-}
-
-// parseTileIndex reads x001/x234/067 as 1234067.
-func parseTileIndex(path string) (n int64, ok bool) {
-	groups := strings.Split(path, "/")
-	if len(groups) > 5 {
-		return 0, false
-	}
-	for i, g := range groups {
-		if i < len(groups)-1 {
-			if !strings.HasPrefix(g, "x") {
-				return 0, false
-			}
-			g = g[1:]
-		}
-		if len(g) != 3 {
-			return 0, false
-		}
-		v, err := strconv.ParseUint(g, 10, 16)
-		if err != nil || len(groups) > 1 && i == 0 && v == 0 {
-			return 0, false // a second name for one tile
-		}
-		n = n*1000 + int64(v)
-	}
-	return n, true
-}
-
-// digits reads a decimal number without sign and leading zeros.
-func digits(s string, most int) (int, bool) {
-	n, err := strconv.ParseUint(s, 10, 16)
-	return int(n), err == nil && len(s) <= most && strconv.FormatUint(n, 10) == s
 }
 
 // getStatus is a page for somebody who opens the server in a browser. It shows no content and names nobody.
