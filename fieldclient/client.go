@@ -12,7 +12,6 @@ import (
 
 	"kua/fieldclient/vault"
 	"kua/internal/replica"
-	"kua/internal/sqldb"
 	"kua/syncproto"
 	"kua/syncproto/seal"
 )
@@ -58,7 +57,7 @@ func stateCursor(s syncproto.ScopeID) string { return "cursor/" + s.String() }
 type Client struct {
 	cfg   Config
 	vault *vault.Vault
-	mem   *sqldb.DB
+	mem   *projection
 	rep   *replica.Replica
 	keys  *keyring
 

@@ -20,7 +20,7 @@ const passphrase = "seven quiet words for a test"
 
 // team is an organisation whose laptops were enrolled by hand: no server is needed.
 type team struct {
-	t       *testing.T
+	t       testing.TB
 	root    ed25519.PrivateKey
 	roster  *syncproto.Roster
 	laptops []*laptop
@@ -28,13 +28,13 @@ type team struct {
 
 type laptop struct {
 	*Client
-	t      *testing.T
+	t      testing.TB
 	cfg    Config
 	name   string
 	person syncproto.PersonID
 }
 
-func newTeam(t *testing.T) *team {
+func newTeam(t testing.TB) *team {
 	_, root, err := ed25519.GenerateKey(rand.Reader)
 	if err != nil {
 		t.Fatal(err)
@@ -110,7 +110,7 @@ func (l *laptop) unlock() {
 }
 
 // carry brings everything from one laptop to another on a stick.
-func carry(t *testing.T, from, to *laptop) BundleReport {
+func carry(t testing.TB, from, to *laptop) BundleReport {
 	t.Helper()
 	var stick bytes.Buffer
 	if _, err := from.ExportBundle(context.Background(), &stick, nil, true); err != nil {
@@ -136,7 +136,7 @@ func (l *laptop) visit(people ...*laptop) syncproto.ScopeID {
 	return id
 }
 
-func field(t *testing.T, kind, name string) *syncproto.FieldSpec {
+func field(t testing.TB, kind, name string) *syncproto.FieldSpec {
 	t.Helper()
 	k, ok := syncproto.KindNamed(kind)
 	if !ok {

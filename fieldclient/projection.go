@@ -28,19 +28,37 @@ CREATE UNIQUE INDEX value_place ON value (changeset, place);
 CREATE VIRTUAL TABLE search USING fts5(text, content='', contentless_delete=1, tokenize='unicode61 remove_diacritics 2');
 `
 
-func openProjection(ctx context.Context) (*sqldb.DB, error) {
+// projection is the open database with the statements that every save runs.
+type projection struct {
+	*sqldb.DB
+	value, values, text, texts *sql.Stmt // insert one row, and valuesAtOnce rows
+}
+
+func openProjection(ctx context.Context) (*projection, error) {
 	db, err := sqldb.Open(ctx, sqldb.Config{Memory: true})
 	if err != nil {
 		return nil, fmt.Errorf("opening the records in memory: %w", err)
 	}
+	p := &projection{DB: db}
 	err = sqldb.Migrate(ctx, db.Write, "replica", replica.Migrations, "migrations/sqlite")
 	if err == nil {
 		_, err = db.Write.ExecContext(ctx, projectionSchema)
 	}
+	const value = `INSERT OR REPLACE INTO value (id, scope, changeset, place, entity, field, value)`
+	const text = `INSERT INTO search (rowid, text)`
+	for _, s := range []struct {
+		into        **sql.Stmt
+		head        string
+		rows, width int
+	}{{&p.value, value, 1, 7}, {&p.values, value, valuesAtOnce, 7}, {&p.text, text, 1, 2}, {&p.texts, text, valuesAtOnce, 2}} {
+		if err == nil {
+			*s.into, err = db.Write.PrepareContext(ctx, s.head+rowsOf(s.rows, s.width))
+		}
+	}
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("making the tables in memory: %w", err), db.Close())
 	}
-	return db, nil
+	return p, nil
 }
 
 // shown is one value on its way into the projection.
@@ -53,44 +71,59 @@ type shown struct {
 	value  []byte
 }
 
-const valuesAtOnce = 60
+const valuesAtOnce = 20
 
 // show puts values into the projection and the search index.
 func (c *Client) show(ctx context.Context, list []shown) error {
+	if len(list) == 0 {
+		return nil
+	}
 	return sqldb.InTx(ctx, c.mem.Write, func(tx *sql.Tx) error {
-		var next int64
-		if err := tx.QueryRowContext(ctx, `SELECT COALESCE(MAX(id), 0) + 1 FROM value`).Scan(&next); err != nil {
+		var id int64
+		if err := tx.QueryRowContext(ctx, `SELECT COALESCE(MAX(id), 0) + 1 FROM value`).Scan(&id); err != nil {
 			return err
 		}
-		for len(list) > 0 {
-			n := min(len(list), valuesAtOnce)
-			if err := insertShown(ctx, tx, list[:n], next); err != nil {
-				return err
+		args, texts := make([]any, 0, 7*len(list)), make([]any, 0, 2*len(list))
+		for i := range list {
+			s := &list[i]
+			args = append(args, id, s.scope[:], int64(s.row), s.place, s.entity[:], int64(s.field), s.value)
+			if text := syncproto.TextOf(s.value); text != "" {
+				texts = append(texts, id, searchText(text))
 			}
-			list, next = list[n:], next+int64(n)
+			id++
+		}
+		if err := insertRows(ctx, tx, c.mem.value, c.mem.values, 7, args); err != nil {
+			return fmt.Errorf("showing values: %w", err)
+		}
+		if err := insertRows(ctx, tx, c.mem.text, c.mem.texts, 2, texts); err != nil {
+			return fmt.Errorf("indexing values: %w", err)
 		}
 		return nil
 	})
 }
 
-func insertShown(ctx context.Context, tx *sql.Tx, list []shown, id int64) error {
-	var args, texts []any
-	for i, s := range list {
-		args = append(args, id+int64(i), s.scope[:], int64(s.row), s.place, s.entity[:], int64(s.field), s.value)
-		if text := syncproto.TextOf(s.value); text != "" {
-			texts = append(texts, id+int64(i), text+"\n"+fold(text))
+// insertRows runs the statement for many rows as long as it can be filled, then the one for one row.
+func insertRows(ctx context.Context, tx *sql.Tx, one, many *sql.Stmt, width int, args []any) error {
+	one, many = tx.StmtContext(ctx, one), tx.StmtContext(ctx, many)
+	for len(args) > 0 {
+		stmt, n := one, width
+		if len(args) >= width*valuesAtOnce {
+			stmt, n = many, width*valuesAtOnce
 		}
-	}
-	if _, err := tx.ExecContext(ctx, `INSERT OR REPLACE INTO value (id, scope, changeset, place, entity, field, value)`+rowsOf(len(list), 7), args...); err != nil {
-		return fmt.Errorf("showing values: %w", err)
-	}
-	if len(texts) == 0 {
-		return nil
-	}
-	if _, err := tx.ExecContext(ctx, `INSERT INTO search (rowid, text)`+rowsOf(len(texts)/2, 2), texts...); err != nil {
-		return fmt.Errorf("indexing values: %w", err)
+		if _, err := stmt.ExecContext(ctx, args[:n]...); err != nil {
+			return err
+		}
+		args = args[n:]
 	}
 	return nil
+}
+
+// searchText returns a text with, where it differs, its folded form, so that both spellings are found.
+func searchText(text string) string {
+	if folded := fold(text); folded != strings.ToLower(text) {
+		return text + "\n" + folded
+	}
+	return text
 }
 
 func rowsOf(rows, width int) string {

@@ -185,22 +185,33 @@ func (c *Client) commit(ctx context.Context, cs *syncproto.Changeset, f ownFeed)
 	}
 	f.N, f.NextSeq, f.Head = cs.Header.N, cs.Header.LastSeq()+1, cs.ID
 	hlc := cs.Header.HLC0 + syncproto.HLC(cs.Header.Count)
-	var ext int64
-	err = c.vault.InTx(ctx, func(tx *vault.Tx) (err error) {
-		if ext, err = tx.Append(rowPacket, payload); err != nil {
-			return err
-		}
+	c.hlc = hlc
+	var merged chan error
+	err = c.vault.InTx(ctx, func(tx *vault.Tx) error {
 		if err := putState(tx, stateHLC, hlc); err != nil {
 			return err
 		}
-		return putState(tx, stateFeed(cs.Header.Scope), f)
+		if err := putState(tx, stateFeed(cs.Header.Scope), f); err != nil {
+			return err
+		}
+		ext, err := tx.Append(rowPacket, payload)
+		if err != nil {
+			return err
+		}
+		// The records in memory are merged while the disk syncs; if it does not, they are made anew.
+		merged = make(chan error, 1)
+		go func() { merged <- c.merge(ctx, []arrival{{cs: cs, ext: ext, received: now}}) }()
+		return nil
 	})
+	if err != nil && merged != nil {
+		<-merged
+		return errors.Join(err, c.rebuild(context.WithoutCancel(ctx)))
+	}
 	if err != nil {
 		return err
 	}
-	c.hlc = hlc
 	c.feeds[cs.Header.Scope] = &f
-	return c.merge(ctx, []arrival{{cs: cs, ext: ext, received: now}})
+	return <-merged
 }
 
 // references turns rows into dots and gathers the dependencies that pin them.

@@ -50,7 +50,8 @@ type syncRun struct {
 	progress func(Progress)
 	report   Report
 	hello    syncproto.Hello
-	batch    int // changesets of the next push; adapts
+	batch    int                        // changesets of the next push; adapts
+	forked   map[syncproto.ScopeID]bool // scopes in which the server holds another branch of some feed
 }
 
 // Sync brings everything that the server lacks to it, and everything new from it. It may be broken off anywhere and
@@ -59,7 +60,7 @@ func (c *Client) Sync(ctx context.Context, r *Remote, progress func(Progress)) (
 	if progress == nil {
 		progress = func(Progress) {}
 	}
-	s := &syncRun{c: c, r: r, progress: progress, batch: 200}
+	s := &syncRun{c: c, r: r, progress: progress, batch: 200, forked: map[syncproto.ScopeID]bool{}}
 	s.report.Refused, s.report.refusedIDs = map[string]int{}, map[string]bool{}
 	for _, step := range []func(context.Context) error{s.greet, s.roster, s.shareKeys, s.scopes, s.redactions, s.proofs} {
 		if err := step(ctx); err != nil {
@@ -223,6 +224,7 @@ func (s *syncRun) scope(ctx context.Context, id syncproto.ScopeID, readable bool
 	if err := s.r.exchange(ctx, http.MethodPost, "/v1/scopes/"+id.String()+"/offer", syncproto.Offer{Heads: heads, Cursor: cursor}, &a); err != nil {
 		return err
 	}
+	s.forked[id] = len(a.Forks) > 0
 	want, err := s.unsigned(ctx, id, a.Want)
 	if err != nil {
 		return err
@@ -475,6 +477,9 @@ func (s *syncRun) fetchPages(ctx context.Context, scope syncproto.ScopeID, curso
 
 func (s *syncRun) fetchPage(ctx context.Context, scope syncproto.ScopeID, cursor syncproto.Cursor) (p page) {
 	path := fmt.Sprintf("/v1/scopes/%s/pull?epoch=%s&after=%d&limit=%d", scope, cursor.Epoch, cursor.Position, pullLimit)
+	if have := s.ownWork(scope); have != "" {
+		path += "&have=" + have
+	}
 	a, err := s.r.do(ctx, request{method: http.MethodGet, path: path})
 	if err != nil {
 		return page{err: err}
@@ -492,6 +497,22 @@ func (s *syncRun) fetchPage(ctx context.Context, scope syncproto.ScopeID, cursor
 		p.err = syncproto.DecodeMessage(items[len(items)-1], &p.end)
 	}
 	return p
+}
+
+// ownWork names the part of this laptop's own feed that need not come back: FEED-N, N the first number not known here.
+// On a forked feed everything must come, to see both branches.
+func (s *syncRun) ownWork(scope syncproto.ScopeID) string {
+	s.c.mu.Lock()
+	f := s.c.feeds[scope]
+	s.c.mu.Unlock()
+	if f == nil || s.forked[scope] {
+		return ""
+	}
+	id := syncproto.NewFeedID(s.c.keys.device.ID, scope, f.Incarnation)
+	if st, ok := s.c.rep.Feed(id); !ok || st.Forked {
+		return ""
+	}
+	return fmt.Sprintf("%s-%d", id, f.N+1)
 }
 
 func pullItems(raw [][]byte) ([]syncproto.PullItem, error) {
