@@ -303,10 +303,22 @@ func openDatabase(ctx context.Context, path string) (*sqldb.DB, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := migrate(ctx, db.Write); err != nil {
+	if err := errors.Join(migrate(ctx, db.Write), tune(ctx, db.Write)); err != nil {
 		return nil, errors.Join(err, db.Close())
 	}
 	return db, nil
+}
+
+// tune gives the writer room: records are touched all over the file, and SQLite's own 2 MiB of cache and 4 MiB of
+// write-ahead log cost half the speed at a million operations. It holds for the pool's one connection; if that is
+// ever lost, only speed is.
+func tune(ctx context.Context, writer *sql.DB) error {
+	for _, pragma := range []string{`PRAGMA cache_size = -65536`, `PRAGMA wal_autocheckpoint = 8000`} {
+		if _, err := writer.ExecContext(ctx, pragma); err != nil {
+			return fmt.Errorf("tuning the database: %w", err)
+		}
+	}
+	return nil
 }
 
 func checkURL(raw string) (string, error) {
