@@ -7,14 +7,20 @@ import (
 	"time"
 )
 
-// Deliver brings a courier bundle to the server on behalf of whoever exported it, and returns the receipt bundle for
-// the way back. It looks into neither.
-func (c *Client) Deliver(ctx context.Context, r *Remote, bundle []byte) ([]byte, error) {
-	a, err := r.do(ctx, request{method: http.MethodPost, path: "/v1/bundles", body: bundle, contentType: "application/cbor-seq"})
+// Delivery is a server's answer to a courier bundle.
+type Delivery struct {
+	Receipts []byte // a receipt bundle, for the way back
+	Complete bool   // false: the bundle was cut off or damaged; what was whole is stored
+	Results  string // how many changesets got which status
+}
+
+// Deliver brings a courier bundle to the server on behalf of whoever exported it. It does not look into it.
+func (c *Client) Deliver(ctx context.Context, r *Remote, bundle []byte) (Delivery, error) {
+	a, err := r.do(ctx, request{method: http.MethodPost, path: "/v1/bundles", body: bundle, contentType: "application/vnd.kua.bundle"})
 	if err != nil {
-		return nil, fmt.Errorf("delivering a bundle: %w", err)
+		return Delivery{}, fmt.Errorf("delivering a bundle: %w", err)
 	}
-	return a.body, nil
+	return Delivery{a.body, a.header.Get("Kua-Bundle") == "complete", a.header.Get("Kua-Results")}, nil
 }
 
 // LastContact returns when this laptop last had an answer of a server, by its own clock, and how far its clock was

@@ -1,0 +1,89 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+	"slices"
+
+	"kua/fieldclient"
+	"kua/fieldclient/offline"
+	"kua/fieldclient/vault"
+	"kua/syncproto"
+)
+
+// Exit codes, for scripts.
+const (
+	exitOK          = 0
+	exitFailure     = 1
+	exitUsage       = 2
+	exitPassphrase  = 3
+	exitUnreachable = 4
+	exitRefused     = 5
+)
+
+// advice is what a person reads after an error: whether anything was lost, and what to do.
+type advice struct {
+	is   error
+	exit int
+	safe string
+	do   string
+}
+
+const untouched = "Nothing was changed, nothing is lost."
+
+// catalogue is searched from the top.
+var catalogue = []advice{
+	{errUsage, exitUsage, untouched, "Correct the command and run it again; `kua COMMAND --help` shows how it goes."},
+	{vault.ErrMistyped, exitPassphrase, untouched, "Compare the recovery secret with the paper, group by group."},
+	{vault.ErrWrongPassphrase, exitPassphrase, untouched, "Check the keyboard layout and Caps Lock and try again, or type the recovery secret instead of the passphrase."},
+	{offline.ErrWrongPassphrase, exitPassphrase, untouched, "Check the passphrase of the key file; if it is right, the file was changed: use the other copy."},
+	{vault.ErrLocked, exitFailure, untouched, "Close the other Kua on this data folder, or wait until it has finished."},
+	{vault.ErrMissing, exitFailure, untouched, "Run `kua setup` to make this laptop ready, or name its data folder with --data."},
+	{vault.ErrExists, exitFailure, untouched, "This laptop is set up already. Use it as it is, or name another folder with --data."},
+	{vault.ErrDamaged, exitFailure, "The damaged file was left as it is: nothing was overwritten.", "Copy the data folder away, put back a backup, and sync: the server and other laptops give back what they hold."},
+	{vault.ErrNewer, exitFailure, untouched, "Install the version of Kua that wrote this folder, or a later one."},
+	{fieldclient.ErrUnreachable, exitUnreachable, "What you wrote is safe on this laptop.", "Go on working; run `kua sync` when there is a network, or `kua courier export` to carry it on a stick."},
+	{fieldclient.ErrNotEnrolled, exitRefused, untouched, "Run `kua enrol` with your invitation, let your coordinator approve it, then run `kua enrol finish`."},
+	{fieldclient.ErrNoRight, exitRefused, "Nothing was saved, and nothing that was saved before has changed.", "Ask your coordinator: `kua roster` shows who may do what."},
+	{errAmbiguous, exitUsage, untouched, "Type more of the id."},
+	{fieldclient.ErrNotFound, exitFailure, untouched, "Check the id; if it was written on another laptop, sync first."},
+}
+
+// wire is advice for what a server answers, by its code.
+var wire = map[syncproto.Code]advice{
+	syncproto.CodeUnauthorized: {exit: exitRefused, safe: "What you wrote is safe on this laptop.", do: "Ask your coordinator whether this laptop was approved or revoked, and what your role allows."},
+	syncproto.CodeLimited:      {exit: exitUnreachable, safe: "What you wrote is safe on this laptop.", do: "The server is busy. Run it again in a minute."},
+	syncproto.CodeVersion:      {exit: exitFailure, safe: untouched, do: "Update Kua."},
+	syncproto.CodeNotFound:     {exit: exitFailure, safe: untouched, do: "Check the id and the server's address; the server may be of an older version."},
+	syncproto.CodeTooLarge:     {exit: exitFailure, safe: untouched, do: "Split it into smaller parts."},
+}
+
+var elsewise = advice{exit: exitFailure, safe: "What was saved before is safe.", do: "Read the reason above. `kua doctor` checks this laptop; `kua verify` checks everything that it holds."}
+
+// adviceFor finds what to tell a person.
+func adviceFor(err error) advice {
+	if i := slices.IndexFunc(catalogue, func(ad advice) bool { return errors.Is(err, ad.is) }); i >= 0 {
+		return catalogue[i]
+	}
+	var refusal *fieldclient.RemoteError
+	if errors.As(err, &refusal) {
+		if ad, ok := wire[refusal.Problem.Code]; ok {
+			return ad
+		}
+		if refusal.Status == http.StatusForbidden || refusal.Status == http.StatusUnauthorized {
+			return wire[syncproto.CodeUnauthorized]
+		}
+	}
+	if ad, ok := wire[syncproto.CodeOf(err)]; ok {
+		return ad
+	}
+	return elsewise
+}
+
+// explain tells a person what happened, that nothing was lost, and what to do. It returns the exit code.
+func (a *app) explain(err error) int {
+	ad := adviceFor(err)
+	fmt.Fprintf(a.err, "kua: %v\n     %s\n     %s\n", err, ad.safe, ad.do)
+	return ad.exit
+}

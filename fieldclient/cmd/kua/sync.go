@@ -1,0 +1,93 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+
+	"github.com/schollz/progressbar/v3"
+	"github.com/spf13/cobra"
+	"golang.org/x/term"
+
+	"kua/fieldclient"
+)
+
+func (a *app) sync() *cobra.Command {
+	var server string
+	c := &cobra.Command{Use: "sync", Short: "Bring your work to the server and fetch what is new; may be broken off at any time"}
+	c.Flags().StringVar(&server, "server", "", "another address of the same server")
+	return a.command(c, func(ctx context.Context, _ []string) error {
+		return a.open(ctx, func(c *fieldclient.Client) error {
+			r, err := c.Remote()
+			if err != nil {
+				return err
+			}
+			if server != "" {
+				r = c.NewRemote(strings.TrimSuffix(server, "/"))
+			}
+			show, done := a.progress()
+			rep, err := c.Sync(ctx, r, show)
+			done()
+			if err != nil {
+				return err
+			}
+			return a.print(rep, func(w io.Writer) { writeReport(w, rep) })
+		})
+	})
+}
+
+// progress returns what draws a bar on a terminal, and draws nothing elsewhere.
+func (a *app) progress() (show func(fieldclient.Progress), done func()) {
+	f, ok := a.err.(*os.File)
+	if !ok || !term.IsTerminal(int(f.Fd())) {
+		return nil, func() {}
+	}
+	var bar *progressbar.ProgressBar
+	phase := ""
+	finish := func() {
+		if bar != nil {
+			_ = bar.Clear() // drawing is no reason to fail
+		}
+	}
+	return func(p fieldclient.Progress) {
+		if at := p.Phase + p.Scope.String(); at != phase {
+			finish()
+			phase = at
+			total := int64(p.Total)
+			if total == 0 {
+				total = -1
+			}
+			bar = progressbar.NewOptions64(total, progressbar.OptionSetWriter(f), progressbar.OptionSetDescription(p.Phase),
+				progressbar.OptionShowCount(), progressbar.OptionClearOnFinish())
+		}
+		_ = bar.Set64(int64(p.Done))
+	}, finish
+}
+
+func writeReport(w io.Writer, r fieldclient.Report) {
+	fmt.Fprintf(w, "sent %d, received %d changesets; the server confirmed at %s\n", r.Sent, r.Received, when(r.ConfirmedAt))
+	lines := []struct {
+		n    int
+		text string
+	}{
+		{r.Proven, "more are in the server's proven log"},
+		{r.KeysShared, "visit keys were given to laptops that lacked them"},
+		{r.Quarantined, "of those sent wait for a person's decision"},
+		{r.Held, "of those sent wait at the server for something to come first"},
+		{r.Reissued, "were refused by the server and signed again in a new feed: `kua incidents`"},
+		{r.Bad, "from the server do not verify and were left out: tell your coordinator"},
+	}
+	for _, l := range lines {
+		if l.n > 0 {
+			fmt.Fprintf(w, "%d %s\n", l.n, l.text)
+		}
+	}
+	if r.NewEpoch {
+		fmt.Fprintln(w, "The server was restored from a backup: what it had lost was sent again.")
+	}
+	for _, text := range r.Warnings {
+		fmt.Fprintf(w, "! %s\n", text)
+	}
+}
