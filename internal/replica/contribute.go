@@ -21,7 +21,7 @@ func (t *Tx) contribute(w *row) error {
 		if last := len(rec.log) - 1; last < 0 || rec.log[last].Changeset != uint64(w.id) {
 			rec.log = append(rec.log, syncproto.Contribution{
 				Changeset: uint64(w.id), Feed: uint64(w.feed.row), N: w.cs.Header.N, Person: w.verdict.Person,
-				Rights: w.verdict.Rights, Quarantined: w.quarantined(),
+				Rights: w.verdict.Rights, Quarantined: w.quarantined(), Forked: w.feed.forked,
 			})
 			order = append(order, rec)
 			w.records = append(w.records, rec.id)

@@ -116,6 +116,11 @@ func (t *Tx) admit(in Incoming) (Outcome, error) {
 	if err != nil {
 		return o, err
 	}
+	if fork && !f.forked {
+		if err := t.fork(f); err != nil {
+			return o, err
+		}
+	}
 	t.stage(w, f, opening, fork)
 	if err := t.effects(w, opening); err != nil {
 		return o, err
@@ -291,6 +296,44 @@ func (t *Tx) isAdmitted(scopeRow int64, f syncproto.FeedID, n uint64) (bool, err
 	return k > 0, err
 }
 
+// fork marks a feed as forked in every record that it wrote to: an operation number no longer says what its author had
+// seen, wherever the branches met.
+func (t *Tx) fork(f *feed) error {
+	if err := t.flush(); err != nil {
+		return err
+	}
+	lists, err := collect(t, `SELECT records FROM changeset WHERE feed = $1`, []any{f.row}, func(rows *sql.Rows) (b []byte, err error) {
+		return b, rows.Scan(&b)
+	})
+	if err != nil {
+		return err
+	}
+	f.forked = true
+	if !f.dirty {
+		f.dirty = true
+		t.feeds = append(t.feeds, f)
+	}
+	touched := map[int64]bool{}
+	for _, b := range lists {
+		for _, id := range uvarints(b) {
+			touched[id] = true
+		}
+	}
+	for id := range touched {
+		rec, err := t.recordByRow(id)
+		if err != nil {
+			return err
+		}
+		for i := range rec.log {
+			rec.log[i].Forked = rec.log[i].Forked || rec.log[i].Feed == uint64(f.row)
+		}
+		if err := t.fold(rec); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // stage gives the changeset its row and position and moves feed and scope forward.
 func (t *Tx) stage(w *row, f *feed, opening *syncproto.ScopeOpening, fork bool) {
 	r, h, s := t.r, &w.cs.Header, w.scope
@@ -318,9 +361,6 @@ func (t *Tx) stage(w *row, f *feed, opening *syncproto.ScopeOpening, fork bool) 
 	if !f.dirty {
 		f.dirty = true
 		t.feeds = append(t.feeds, f)
-	}
-	if fork {
-		f.forked = true
 	}
 	if h.N > f.n {
 		f.n, f.head, f.headID, f.nextSeq = h.N, w.id, w.cs.ID, h.LastSeq()+1

@@ -44,10 +44,7 @@ func packContribution(b []byte, c *syncproto.Contribution) []byte {
 	b = binary.AppendUvarint(b, c.Changeset)
 	b = binary.AppendUvarint(b, c.Feed)
 	b = binary.AppendUvarint(b, c.N)
-	flags := uint64(c.Rights) << 1
-	if c.Quarantined {
-		flags |= 1
-	}
+	flags := uint64(c.Rights)<<2 | uint64(btoi(c.Forked))<<1 | uint64(btoi(c.Quarantined))
 	b = binary.AppendUvarint(b, flags)
 	b = binary.AppendUvarint(b, uint64(len(c.Ops)))
 	for i := range c.Ops {
@@ -127,7 +124,7 @@ func (rec *record) unpack(b []byte, owner func(feed uint64) syncproto.PersonID) 
 func (u *unpacker) contribution(c *syncproto.Contribution) {
 	c.Changeset, c.Feed, c.N = u.num(), u.num(), u.num()
 	flags := u.num()
-	c.Rights, c.Quarantined = syncproto.Rights(flags>>1), flags&1 != 0
+	c.Rights, c.Forked, c.Quarantined = syncproto.Rights(flags>>2), flags&2 != 0, flags&1 != 0
 	c.Ops = make([]syncproto.MergeOp, u.count())
 	for i := range c.Ops {
 		o := &c.Ops[i]
