@@ -7,6 +7,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net/http"
+	"slices"
 	"sync"
 	"time"
 
@@ -22,6 +24,10 @@ type Config struct {
 	Now   func() time.Time
 	Rand  io.Reader
 	App   string // build id, signed into every changeset
+
+	// Transport carries requests to the server; nil is the network, with TLS 1.3. Tests give one that loses, cuts,
+	// repeats and delays.
+	Transport http.RoundTripper
 }
 
 // Kinds of row in the vault's log. Numbers are never reused: the vault outlives the program.
@@ -84,31 +90,50 @@ type ownFeed struct {
 	Head        syncproto.ChangesetID `cbor:"4,keyasint"`
 }
 
-// scopeKeys are the visit keys of one scope that this laptop holds, by epoch.
+// scopeKeys are the visit keys of one scope that this laptop holds, by commitment: two people may begin the same epoch
+// without seeing each other, and both keys count.
 type scopeKeys struct {
-	newest uint64
-	keys   map[uint64]seal.VisitKey
-	// Recipients of the newest epoch's wraps that are known here; made anew at unlock.
-	recipients map[syncproto.DeviceID]bool
-	locked     []lockedBody // sealed bodies whose key has not come yet
+	current    keyName
+	first      syncproto.Hash // commitment of epoch 1: the ids of checklist items hang on it
+	keys       map[syncproto.Hash]seal.VisitKey
+	recipients map[syncproto.DeviceID]bool // of the current key's wraps
+	locked     []lockedBody                // sealed bodies whose key has not come yet
+}
+
+// keyName names a visit key. Of two keys of one epoch the one with the smaller commitment is current.
+type keyName struct {
+	epoch      uint64
+	commitment syncproto.Hash
+}
+
+func (n keyName) newerThan(old keyName) bool {
+	if n.epoch != old.epoch {
+		return n.epoch > old.epoch
+	}
+	return slices.Compare(n.commitment[:], old.commitment[:]) < 0
 }
 
 type lockedBody struct {
-	row   uint64
-	epoch uint64
-	ext   int64
+	row uint64
+	ext int64
 }
 
-// key returns the visit key of an epoch.
-func (s *scopeKeys) key(epoch uint64) (seal.VisitKey, bool) {
+// key returns a visit key by its commitment.
+func (s *scopeKeys) key(commitment syncproto.Hash) (seal.VisitKey, bool) {
 	if s == nil {
 		return seal.VisitKey{}, false
 	}
-	k, ok := s.keys[epoch]
+	k, ok := s.keys[commitment]
 	return k, ok
 }
 
-func (s *scopeKeys) has(epoch uint64) bool { _, ok := s.key(epoch); return ok }
+// now returns the key that the next save seals under.
+func (s *scopeKeys) now() (seal.VisitKey, bool) {
+	if s == nil {
+		return seal.VisitKey{}, false
+	}
+	return s.key(s.current.commitment)
+}
 
 // clockState is what the last contact with a server said about this laptop's clock.
 type clockState struct {

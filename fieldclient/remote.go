@@ -45,11 +45,14 @@ const (
 
 // NewRemote returns a connection to a server for this laptop.
 func (c *Client) NewRemote(url string) *Remote {
+	transport := c.cfg.Transport
+	if transport == nil {
+		transport = &http.Transport{TLSClientConfig: &tls.Config{MinVersion: tls.VersionTLS13}, DisableCompression: true,
+			MaxIdleConnsPerHost: 4, Proxy: http.ProxyFromEnvironment}
+	}
 	return &Remote{base: url, now: c.cfg.Now,
 		prover: dpop.Prover{Key: c.keys.signing, Now: c.cfg.Now, Rand: c.cfg.Rand},
-		http: &http.Client{Timeout: requestTimeout, Transport: &http.Transport{
-			TLSClientConfig: &tls.Config{MinVersion: tls.VersionTLS13}, DisableCompression: true, MaxIdleConnsPerHost: 4,
-			Proxy: http.ProxyFromEnvironment},
+		http: &http.Client{Timeout: requestTimeout, Transport: transport,
 			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }},
 	}
 }
