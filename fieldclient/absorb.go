@@ -187,7 +187,7 @@ func (c *Client) showNew(ctx context.Context, first int64, byID map[syncproto.Ch
 		if err != nil {
 			return err
 		}
-		if err := c.takeKeys(ctx, cs); err != nil {
+		if err := c.takeKeys(ctx, l, cs); err != nil {
 			return err
 		}
 		values, err := c.valuesOf(l, cs)
@@ -226,7 +226,7 @@ func (c *Client) valuesOf(l replica.Logged, cs *syncproto.Changeset) ([]shown, e
 	values, err := cs.Open(c.opener(cs))
 	if errors.Is(err, errNoKey) {
 		s := c.scopeKeys(cs.Header.Scope)
-		s.locked = append(s.locked, lockedBody{uint64(l.Row), cs.Header.Key.Epoch, l.Ext})
+		s.locked = append(s.locked, lockedBody{uint64(l.Row), l.Ext})
 		return nil, nil
 	}
 	if err != nil {
@@ -249,7 +249,7 @@ var errNoKey = errors.New("the visit key has not come to this laptop")
 func (c *Client) opener(cs *syncproto.Changeset) syncproto.Opener {
 	return func(aad, box []byte) ([]byte, error) {
 		k := cs.Header.Key
-		key, ok := c.scopes[cs.Header.Scope].key(k.Epoch)
+		key, ok := c.scopes[cs.Header.Scope].key(k.Commitment)
 		if !ok {
 			return nil, errNoKey
 		}

@@ -93,11 +93,13 @@ type ownFeed struct {
 // scopeKeys are the visit keys of one scope that this laptop holds, by commitment: two people may begin the same epoch
 // without seeing each other, and both keys count.
 type scopeKeys struct {
+	// current is the newest key that is held here: a wrap that leaves this laptop out can neither stop its work nor
+	// make it write what its readers cannot open.
 	current    keyName
 	first      syncproto.Hash // commitment of epoch 1: the ids of checklist items hang on it
 	keys       map[syncproto.Hash]seal.VisitKey
-	recipients map[syncproto.DeviceID]bool // of the current key's wraps
-	locked     []lockedBody                // sealed bodies whose key has not come yet
+	recipients map[syncproto.Hash]map[syncproto.DeviceID]bool // of each key's wraps
+	locked     []lockedBody                                   // sealed bodies whose key has not come yet
 }
 
 // keyName names a visit key. Of two keys of one epoch the one with the smaller commitment is current.

@@ -2,9 +2,11 @@ package fieldclient
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 
+	"kua/internal/replica"
 	"kua/syncproto"
 	"kua/syncproto/seal"
 )
@@ -15,13 +17,17 @@ func (c *Client) scopeKeys(id syncproto.ScopeID) *scopeKeys {
 	if s, ok := c.scopes[id]; ok {
 		return s
 	}
-	s := &scopeKeys{keys: map[uint64]seal.VisitKey{}, recipients: map[syncproto.DeviceID]bool{}}
+	s := &scopeKeys{keys: map[syncproto.Hash]seal.VisitKey{}, recipients: map[syncproto.Hash]map[syncproto.DeviceID]bool{}}
 	c.scopes[id] = s
 	return s
 }
 
-// takeKeys reads the visit keys that a changeset carries for this laptop, and opens what waited for them.
-func (c *Client) takeKeys(ctx context.Context, cs *syncproto.Changeset) error {
+// takeKeys reads the visit keys that a changeset carries for this laptop, and opens what waited for them. Keys in
+// quarantined work are not taken: whoever holds a revoked laptop does not choose what others seal under.
+func (c *Client) takeKeys(ctx context.Context, l replica.Logged, cs *syncproto.Changeset) error {
+	if l.Quarantine != "" && !l.Admitted {
+		return nil
+	}
 	for i := range cs.Ops {
 		if cs.Ops[i].Kind != syncproto.KindKeyWrap {
 			continue
@@ -40,27 +46,39 @@ func (c *Client) takeKeys(ctx context.Context, cs *syncproto.Changeset) error {
 func (c *Client) takeWraps(ctx context.Context, cs *syncproto.Changeset, w *syncproto.KeyWraps) error {
 	scope := cs.Header.Scope
 	s := c.scopeKeys(scope)
-	if w.Epoch > s.newest {
-		s.newest = w.Epoch
-		clear(s.recipients)
+	name := keyName{w.Epoch, w.Commitment}
+	if w.Epoch == 1 && s.first == (syncproto.Hash{}) {
+		s.first = w.Commitment
+	}
+	if s.recipients[w.Commitment] == nil {
+		s.recipients[w.Commitment] = map[syncproto.DeviceID]bool{}
 	}
 	for _, one := range w.Wraps {
-		if w.Epoch == s.newest {
-			s.recipients[one.Recipient] = true
-		}
-		if one.Recipient != c.keys.device.ID || s.has(w.Epoch) {
+		s.recipients[w.Commitment][one.Recipient] = true
+		if _, had := s.key(w.Commitment); had || one.Recipient != c.keys.device.ID {
 			continue
 		}
 		key, err := seal.Unwrap(c.keys.sealing, wrapInfo(scope, w.Epoch, cs.Header.Device, c.keys.device.ID), one.Wrap)
-		if err != nil || key.Commitment() != w.Commitment {
+		if err != nil {
 			continue // made for somebody else, or spoiled: another holder's wrap may still come
 		}
-		s.keys[w.Epoch] = key
-		if err := c.unlockBodies(ctx, s); err != nil {
+		if err := c.useKey(ctx, s, name, key); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// useKey keeps a key that fits its commitment and opens what waited for it.
+func (c *Client) useKey(ctx context.Context, s *scopeKeys, name keyName, key seal.VisitKey) error {
+	if key.Commitment() != name.commitment {
+		return nil
+	}
+	s.keys[name.commitment] = key
+	if name.newerThan(s.current) {
+		s.current = name
+	}
+	return c.unlockBodies(ctx, s)
 }
 
 func wrapInfo(scope syncproto.ScopeID, epoch uint64, author, recipient syncproto.DeviceID) seal.WrapInfo {
@@ -95,27 +113,25 @@ func recoveryID(org *syncproto.Organisation) syncproto.DeviceID {
 	return syncproto.DeviceIDOf(org.Recovery)
 }
 
-// wrapsFor wraps a visit key to devices and, where asked for, to the organisation's recovery key.
+// wrapsFor wraps a visit key to devices and, where asked for, to the organisation's recovery key. A device whose
+// sealing key does not parse gets none: it must not keep the others from theirs.
 func (c *Client) wrapsFor(scope syncproto.ScopeID, epoch uint64, key seal.VisitKey, devices []syncproto.Device, recovery bool) (Change, error) {
 	w := syncproto.KeyWraps{Epoch: epoch, Commitment: key.Commitment()}
-	add := func(id syncproto.DeviceID, public []byte) error {
-		pub, err := seal.ParsePublicKey(public)
-		if err != nil {
-			return err
-		}
-		wrap, err := seal.Wrap(pub, wrapInfo(scope, epoch, c.keys.device.ID, id), key)
-		w.Wraps = append(w.Wraps, syncproto.KeyWrap{Recipient: id, Wrap: wrap})
-		return err
+	to := slices.Clone(devices)
+	if recovery {
+		org := c.rep.Roster().Organisation()
+		to = append(to, syncproto.Device{ID: recoveryID(org), Sealing: org.Recovery})
 	}
-	for _, d := range devices {
-		if err := add(d.ID, d.Sealing); err != nil {
+	for _, d := range to {
+		pub, err := seal.ParsePublicKey(d.Sealing)
+		if err != nil {
+			continue
+		}
+		wrap, err := seal.Wrap(pub, wrapInfo(scope, epoch, c.keys.device.ID, d.ID), key)
+		if err != nil {
 			return Change{}, fmt.Errorf("wrapping the visit key to device %s: %w", d.ID, err)
 		}
-	}
-	if org := c.rep.Roster().Organisation(); recovery {
-		if err := add(recoveryID(org), org.Recovery); err != nil {
-			return Change{}, fmt.Errorf("wrapping the visit key to the recovery key: %w", err)
-		}
+		w.Wraps = append(w.Wraps, syncproto.KeyWrap{Recipient: d.ID, Wrap: wrap})
 	}
 	clear, err := syncproto.EncodeMessage(w)
 	return Change{Kind: syncproto.KindKeyWrap, Entity: scopeEntity(scope), Field: scopeField, Clear: clear}, err
@@ -127,13 +143,25 @@ const scopeField syncproto.Field = 2900
 // scopeEntity is the record that operations on the scope itself are filed under.
 func scopeEntity(s syncproto.ScopeID) syncproto.EntityID { return syncproto.EntityID(s) }
 
-// ShareKeys gives the visit keys that this laptop holds to entitled devices that have none yet: laptops that were
-// enrolled, and people who joined a team, since the visit was opened (docs/protocol.md §7). It returns how many wraps
-// it saved.
+// ShareKeys keeps the visit keys where they belong (docs/protocol.md §7): entitled devices that have none yet get a
+// wrap, and where somebody who holds the current key is entitled no longer, a new key epoch begins without them. It
+// returns how many wraps it saved.
 func (c *Client) ShareKeys(ctx context.Context) (int, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	me, err := c.Person()
+	if errors.Is(err, ErrNotEnrolled) {
+		return 0, nil
+	}
+	if err != nil {
+		return 0, err
+	}
 	total := 0
 	for _, st := range c.rep.Scopes() {
-		n, err := c.shareKey(ctx, st.Scope, &st.Standing)
+		if st.Standing.Registry {
+			continue
+		}
+		n, err := c.shareKey(ctx, st.Scope, &st.Standing, c.rep.Roster().RightsNow(me.Person, &st.Standing))
 		if err != nil {
 			return total, fmt.Errorf("sharing the key of visit %s: %w", st.Scope, err)
 		}
@@ -142,28 +170,122 @@ func (c *Client) ShareKeys(ctx context.Context) (int, error) {
 	return total, nil
 }
 
-func (c *Client) shareKey(ctx context.Context, id syncproto.ScopeID, st *syncproto.Standing) (int, error) {
-	c.mu.Lock()
+func (c *Client) shareKey(ctx context.Context, id syncproto.ScopeID, st *syncproto.Standing, rights syncproto.Rights) (int, error) {
 	s := c.scopes[id]
-	var missing []syncproto.Device
-	if s != nil && !st.Registry {
-		missing = slices.DeleteFunc(c.rep.Roster().KeyHolders(st), func(d syncproto.Device) bool { return s.recipients[d.ID] })
+	key, ok := s.now()
+	if !ok || !rights.Has(syncproto.RightWrite) {
+		return 0, nil
 	}
-	var change Change
-	var err error
-	if len(missing) > 0 {
-		key, ok := s.key(s.newest)
-		if !ok {
-			missing = nil
-		} else {
-			change, err = c.wrapsFor(id, s.newest, key, missing, false)
+	holders := c.rep.Roster().KeyHolders(st)
+	entitled := map[syncproto.DeviceID]bool{recoveryID(c.rep.Roster().Organisation()): true}
+	var missing []syncproto.Device
+	for _, d := range holders {
+		entitled[d.ID] = true
+		if _, err := seal.ParsePublicKey(d.Sealing); err == nil && !s.recipients[s.current.commitment][d.ID] {
+			missing = append(missing, d)
 		}
 	}
-	c.mu.Unlock()
-	me, perr := c.Person()
-	if err != nil || len(missing) == 0 || perr != nil || !c.rep.Roster().RightsNow(me.Person, st).Has(syncproto.RightWrite) {
+	// Only those who may change a team begin an epoch: fewer keys begin twice.
+	if rights.Has(syncproto.RightTeam) && !subset(s.recipients[s.current.commitment], entitled) && entitled[c.keys.device.ID] {
+		return c.newEpoch(ctx, id, s, holders)
+	}
+	if len(missing) == 0 {
+		return 0, nil
+	}
+	change, err := c.wrapsFor(id, s.current.epoch, key, missing, false)
+	if err != nil {
 		return 0, err
 	}
-	_, err = c.Save(ctx, id, []Change{change})
+	_, err = c.save(ctx, id, []Change{change}, nil)
 	return len(missing), err
+}
+
+func subset(a, b map[syncproto.DeviceID]bool) bool {
+	for id := range a {
+		if !b[id] {
+			return false
+		}
+	}
+	return true
+}
+
+// newEpoch begins a key epoch: what is saved from now on is closed to whoever is not among holders. What they have
+// seen already they keep.
+func (c *Client) newEpoch(ctx context.Context, id syncproto.ScopeID, s *scopeKeys, holders []syncproto.Device) (int, error) {
+	key, err := seal.NewVisitKey(c.cfg.Rand)
+	if err != nil {
+		return 0, err
+	}
+	change, err := c.wrapsFor(id, s.current.epoch+1, key, holders, true)
+	if err != nil {
+		return 0, err
+	}
+	// Sealed under the old key, so that everybody who could read until now sees who began the new one.
+	_, err = c.save(ctx, id, []Change{change}, nil)
+	return len(holders), err
+}
+
+// Recover opens every visit with the organisation's recovery key and wraps what it opens to this laptop: for the day
+// on which no holder of a key is left. It returns how many visits it opened.
+func (c *Client) Recover(ctx context.Context, recovery []byte) (int, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	private, err := seal.ParsePrivateKey(recovery)
+	if err != nil {
+		return 0, fmt.Errorf("recovering: %w", err)
+	}
+	opened := 0
+	for _, st := range c.rep.Scopes() {
+		n, err := c.recoverScope(ctx, st.Scope, private)
+		if err != nil {
+			return opened, fmt.Errorf("recovering visit %s: %w", st.Scope, err)
+		}
+		opened += n
+	}
+	return opened, nil
+}
+
+func (c *Client) recoverScope(ctx context.Context, id syncproto.ScopeID, private seal.PrivateKey) (int, error) {
+	me := syncproto.Device{ID: c.keys.device.ID, Sealing: c.keys.device.Sealing}
+	mine := recoveryID(c.rep.Roster().Organisation())
+	var changes []Change
+	err := c.rep.Pull(ctx, id, 0, 1<<30, func(l replica.Logged) error {
+		cs, err := c.changesetOf(ctx, l, nil)
+		if err != nil {
+			return err
+		}
+		for i := range cs.Ops {
+			var w syncproto.KeyWraps
+			if cs.Ops[i].Kind != syncproto.KindKeyWrap || syncproto.DecodeMessage(cs.Ops[i].Clear, &w) != nil {
+				continue
+			}
+			s := c.scopeKeys(id)
+			if _, had := s.key(w.Commitment); had {
+				continue
+			}
+			for _, one := range w.Wraps {
+				if one.Recipient != mine {
+					continue
+				}
+				key, err := seal.Unwrap(private, wrapInfo(id, w.Epoch, cs.Header.Device, mine), one.Wrap)
+				if err != nil || key.Commitment() != w.Commitment {
+					continue
+				}
+				if err := c.useKey(ctx, s, keyName{w.Epoch, w.Commitment}, key); err != nil {
+					return err
+				}
+				change, err := c.wrapsFor(id, w.Epoch, key, []syncproto.Device{me}, false)
+				if err != nil {
+					return err
+				}
+				changes = append(changes, change)
+			}
+		}
+		return nil
+	})
+	if err != nil || len(changes) == 0 {
+		return 0, err
+	}
+	_, err = c.save(ctx, id, changes, nil)
+	return 1, err
 }

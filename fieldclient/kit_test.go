@@ -20,10 +20,11 @@ const passphrase = "seven quiet words for a test"
 
 // team is an organisation whose laptops were enrolled by hand: no server is needed.
 type team struct {
-	t       testing.TB
-	root    ed25519.PrivateKey
-	roster  *syncproto.Roster
-	laptops []*laptop
+	t        testing.TB
+	root     ed25519.PrivateKey
+	recovery seal.PrivateKey
+	roster   *syncproto.Roster
+	laptops  []*laptop
 }
 
 type laptop struct {
@@ -43,7 +44,7 @@ func newTeam(t testing.TB) *team {
 	if err != nil {
 		t.Fatal(err)
 	}
-	o := &team{t: t, root: root, roster: &syncproto.Roster{}}
+	o := &team{t: t, root: root, recovery: recovery, roster: &syncproto.Roster{}}
 	o.append(syncproto.RosterRecord{Organisation: &syncproto.Organisation{Name: "NPM", Root: root.Public().(ed25519.PublicKey), Recovery: recovery.Public().Bytes()}})
 	return o
 }

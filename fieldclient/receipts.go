@@ -197,7 +197,7 @@ func (c *Client) redacted(ctx context.Context, e replica.Erasure) (syncproto.Bod
 }
 
 func (c *Client) seal(cs *syncproto.Changeset, content []byte) ([]byte, error) {
-	key, ok := c.scopes[cs.Header.Scope].key(cs.Header.Key.Epoch)
+	key, ok := c.scopes[cs.Header.Scope].key(cs.Header.Key.Commitment)
 	if !ok {
 		return nil, errNoKey
 	}

@@ -52,7 +52,8 @@ func (c *Client) openVisit(ctx context.Context, region string, team []syncproto.
 	if err != nil {
 		return scope, err
 	}
-	c.scopes[scope] = &scopeKeys{newest: 1, keys: map[uint64]seal.VisitKey{1: key}, recipients: map[syncproto.DeviceID]bool{}}
+	name := keyName{1, key.Commitment()}
+	c.scopes[scope] = &scopeKeys{current: name, first: name.commitment, keys: map[syncproto.Hash]seal.VisitKey{name.commitment: key}, recipients: map[syncproto.Hash]map[syncproto.DeviceID]bool{}}
 	if _, err := c.save(ctx, scope, changes, opening); err != nil {
 		delete(c.scopes, scope)
 		return scope, err
@@ -127,7 +128,11 @@ func (c *Client) Create(ctx context.Context, scope syncproto.ScopeID, kind strin
 func (c *Client) ItemID(scope syncproto.ScopeID, item, instance string) (id syncproto.EntityID, err error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	key, ok := c.scopes[scope].key(1)
+	s := c.scopes[scope]
+	if s == nil {
+		return id, errNoKey
+	}
+	key, ok := s.key(s.first)
 	if !ok {
 		return id, errNoKey
 	}

@@ -125,14 +125,11 @@ func (c *Client) sealer(scope syncproto.ScopeID, h *syncproto.Header) (syncproto
 		return nil, nil
 	}
 	s := c.scopes[scope]
-	if s == nil {
-		return nil, errNoKey
-	}
-	key, ok := s.key(s.newest)
+	key, ok := s.now()
 	if !ok {
 		return nil, errNoKey
 	}
-	h.Key = &syncproto.KeyRef{Epoch: s.newest, Commitment: key.Commitment()}
+	h.Key = &syncproto.KeyRef{Epoch: s.current.epoch, Commitment: key.Commitment()}
 	return func(aad, plaintext []byte) ([]byte, error) { return seal.SealBody(c.cfg.Rand, key, aad, plaintext) }, nil
 }
 

@@ -142,7 +142,7 @@ func (v *verifying) values(cs *syncproto.Changeset) {
 		v.out.Withheld++
 		return
 	}
-	if k := cs.Header.Key; k != nil && !v.c.holds(cs.Header.Scope, k.Epoch) {
+	if k := cs.Header.Key; k != nil && !v.c.holds(cs.Header.Scope, k) {
 		v.out.Sealed++
 		return
 	}
@@ -160,10 +160,11 @@ func (v *verifying) values(cs *syncproto.Changeset) {
 	}
 }
 
-func (c *Client) holds(scope syncproto.ScopeID, epoch uint64) bool {
+func (c *Client) holds(scope syncproto.ScopeID, key *syncproto.KeyRef) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return c.scopes[scope].has(epoch)
+	_, ok := c.scopes[scope].key(key.Commitment)
+	return ok
 }
 
 // flush takes in what was read: this is where the chain of each feed and every right are checked.
