@@ -207,7 +207,11 @@ func (s *Server) addPiece(ctx context.Context, b *blob, data []byte) error {
 	}
 	if received == b.size {
 		if err := checkBlob(f, b.hash); err != nil {
-			return errors.Join(err, s.dropBlob(ctx, *b))
+			f.Close() // an open file cannot be removed everywhere
+			if drop := s.dropBlob(ctx, *b); drop != nil {
+				return fmt.Errorf("%w (and discarding it: %w)", err, drop)
+			}
+			return err
 		}
 	}
 	_, err = s.db.Write.ExecContext(ctx, `UPDATE blob SET received = $3, complete = $4, touched = $5 WHERE scope = $1 AND hash = $2`,

@@ -256,10 +256,12 @@ func (s *Server) deviceKey(_ context.Context, id dpop.DeviceID) (ed25519.PublicK
 func (s *Server) leaves(ctx context.Context, tx *sql.Tx, ids []syncproto.ChangesetID) (int64, error) {
 	entries := make([][]byte, len(ids))
 	for i, id := range ids {
-		entries[i] = prooflog.Entry(leafKind, id)
+		entries[i] = entryOf(id)
 	}
 	return s.tiles.Append(ctx, tx, entries)
 }
+
+func entryOf(id syncproto.ChangesetID) []byte { return prooflog.Entry(leafKind, id) }
 
 // leafKind is the kind of log entry that a stored changeset gets.
 const leafKind = "changeset"

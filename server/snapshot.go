@@ -238,8 +238,10 @@ func (s *Server) chunkBytes(ctx context.Context, id syncproto.ScopeID, h syncpro
 		return nil, err
 	}
 	if sha256.Sum256(content) != h {
-		_, err := s.db.Write.ExecContext(ctx, `DELETE FROM snapshot_chunk WHERE hash = $1`, h[:])
-		return nil, errors.Join(errChunkGone, err)
+		if _, err := s.db.Write.ExecContext(ctx, `DELETE FROM snapshot_chunk WHERE hash = $1`, h[:]); err != nil {
+			return nil, err
+		}
+		return nil, errChunkGone
 	}
 	s.chunks.memo.put(h, content)
 	return content, nil
