@@ -31,6 +31,7 @@ func busySite(t *testing.T) (*site, *prototest.Visit) {
 	s.laptop(s.Monitor).push(s.Health.Feed(v).Sign(prototest.Create(s.Entity(), 2300))) // quarantined
 	data := []byte("sealed attachment")
 	l.put(blobPath(sha256.Sum256(data), v.Scope), 0, len(data), data)
+	s.server.signNow(t.Context())
 	var many []*syncproto.Changeset
 	for i := range 300 {
 		many = append(many, s.Monitor2.Feed(v).Sign(prototest.Set(e, 2202, strings.Repeat("z", i))))
