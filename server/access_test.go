@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -191,6 +192,21 @@ func TestSessionPitfalls(t *testing.T) {
 	if a := s.send(fresh); a.status != http.StatusOK {
 		t.Errorf("a refused request spent somebody's proof: %v", a)
 	}
+	r, err := http.NewRequest("GET", s.url+"/v1/scopes", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.Host = "evil.example"
+	r.Header.Set("Authorization", "DPoP "+l.access)
+	r.Header.Set("DPoP", proofFor(l, "GET", "http://evil.example/v1/scopes", l.access, l.nonce))
+	res, err := s.http.Client().Do(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	res.Body.Close()
+	if res.StatusCode != http.StatusUnauthorized {
+		t.Errorf("a proof for the host that the request names: %s", res.Status)
+	}
 	for name, nonce := range map[string]string{"no nonce": "", "a foreign nonce": "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"} {
 		a := s.send(with(l.sign(q), "DPoP", proofFor(l, "GET", s.url+"/v1/scopes", l.access, nonce)))
 		if p := a.problem(t); a.status != http.StatusUnauthorized || p.Code != codeUseNonce || a.header.Get("DPoP-Nonce") == "" {
@@ -311,6 +327,19 @@ func TestLimitersForgetBoundedly(t *testing.T) {
 	}
 	if len(b.of) > maxBuckets {
 		t.Fatalf("%d buckets", len(b.of))
+	}
+}
+
+func TestUnpackingIsBoundedInMemory(t *testing.T) {
+	bomb := compressed(t, make([]byte, 256<<20))
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	if _, err := decompress(bomb); syncproto.CodeOf(err) != syncproto.CodeTooLarge {
+		t.Fatalf("%d bytes that unpack to 256 MiB: %v", len(bomb), err)
+	}
+	runtime.ReadMemStats(&after)
+	if used := after.TotalAlloc - before.TotalAlloc; used > 4*syncproto.MaxDecoded {
+		t.Fatalf("unpacking took %d bytes", used)
 	}
 }
 

@@ -173,7 +173,15 @@ func TestLateWorkOfRevokedDeviceIsQuarantinedUntilSomebodyDecides(t *testing.T) 
 	if countReasons(waiting, reasonQuarantine) != 1 {
 		t.Fatalf("attention %+v", waiting)
 	}
-	coordinator.push(s.Coordinator.Feed(visit).Sign(prototest.Admit(visit.Scope, late)))
+	later := s.Monitor.Feed(visit).Sign(prototest.Set(e, 2101, "later"))
+	l.push(later)
+	coordinator.push(s.Coordinator.Feed(visit).Sign(prototest.Decline(visit.Scope, later)))
+	if waiting := coordinator.attention(visit.Scope); countReasons(waiting, reasonQuarantine) != 0 {
+		t.Fatalf("declined work still waits: %+v", waiting)
+	}
+	last := s.Monitor.Feed(visit).Sign(prototest.Set(e, 2101, "last"))
+	l.push(last)
+	coordinator.push(s.Coordinator.Feed(visit).Sign(prototest.Admit(visit.Scope, last)))
 	if waiting := coordinator.attention(visit.Scope); countReasons(waiting, reasonQuarantine) != 0 {
 		t.Fatalf("admitted work still waits: %+v", waiting)
 	}
@@ -204,7 +212,7 @@ func TestUnknownDeviceIsHeldUnverifiedAndDroppedIfForged(t *testing.T) {
 	}
 }
 
-// TestVerifiedBeforeCommitThoughUnknownBefore closes the gap between checking signatures and the transaction.
+// It closes the gap between checking signatures and the transaction.
 func TestUnverifiedWorkIsVerifiedWhenItsDeviceBecameKnownMeanwhile(t *testing.T) {
 	s := newSite(t)
 	_, opening := s.Monitor.OpenVisit(prototest.Region, s.Monitor.Owner)
@@ -215,7 +223,11 @@ func TestUnverifiedWorkIsVerifiedWhenItsDeviceBecameKnownMeanwhile(t *testing.T)
 	if err != nil {
 		t.Fatal(err)
 	}
-	out, err := s.server.writer.store(context.Background(), []replica.Incoming{{CS: cs, Unverified: true}})
+	in, err := verifyOne(&syncproto.Roster{}, forged.Encode(), nil)
+	if err != nil || !in.Unverified || in.CS.ID != cs.ID {
+		t.Fatalf("a packet of an unknown device passed for verified: %+v, %v", in, err)
+	}
+	out, err := s.server.writer.store(context.Background(), []replica.Incoming{in})
 	if err != nil || out[0].Status != syncproto.StatusRefused || out[0].Code != syncproto.CodeBadSignature {
 		t.Fatalf("got %+v, %v", out, err)
 	}
@@ -243,6 +255,17 @@ func TestOnePoisonPacketStopsNoOther(t *testing.T) {
 	}
 	if a.Results[2].ID != good.ID {
 		t.Error("a refused packet is not named")
+	}
+}
+
+func TestOneFailingRequestStopsNoOtherOfItsGroup(t *testing.T) {
+	s := newSite(t)
+	_, opening := s.Monitor.OpenVisit(prototest.Region, s.Monitor.Owner)
+	bad := &job{items: []replica.Incoming{{}}, done: make(chan struct{})} // makes ingest panic
+	good := &job{items: []replica.Incoming{{CS: opening}}, done: make(chan struct{})}
+	s.server.writer.commitAll([]*job{bad, good})
+	if bad.err == nil || good.err != nil || good.out[0].Status != syncproto.StatusAccepted {
+		t.Fatalf("bad: %v, good: %v %+v", bad.err, good.err, good.out)
 	}
 }
 
@@ -295,6 +318,12 @@ func TestErasedValueIsWithheldThenRedacted(t *testing.T) {
 	}
 	if a := redact(syncproto.Body{Form: syncproto.BodyPlain, Content: values.Redact(map[int]bool{0: true, 1: true}).Encode()}); a.status < 400 {
 		t.Fatalf("more was redacted than ordered: %v", a)
+	}
+	visit, opening := s.Coordinator.OpenVisit(prototest.Region)
+	l.push(opening)
+	p := plain.Packet.WithBody(redacted)
+	if a := l.send(request{method: "POST", path: scopePath(visit.Scope, "redactions"), body: message(t, syncproto.Redaction{Changeset: plain.ID, Body: p.Body})}); a.status != http.StatusNotFound {
+		t.Fatalf("by way of another scope: %v", a)
 	}
 	if a := redact(redacted); a.status != http.StatusNoContent {
 		t.Fatalf("%v", a)

@@ -178,6 +178,11 @@ func TestEnrolment(t *testing.T) {
 			t.Fatalf("try %d: %v", i, a)
 		}
 	}
+	s.ahead.Store(int64(2 * time.Hour))
+	if a := enrol(e); a.status != http.StatusNotFound {
+		t.Fatalf("an expired invitation works: %v", a)
+	}
+	s.ahead.Store(0)
 	var pending []syncproto.PendingEnrolment
 	coordinator.send(request{method: "GET", path: "/v1/enrolments"}).decode(t, &pending)
 	if len(pending) != syncproto.MaxEnrolTries || pending[0].Invitation != invitation.ID || string(pending[0].Intent) != "for Aru" || pending[0].Received == 0 {

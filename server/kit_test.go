@@ -13,6 +13,7 @@ import (
 	"net/http/httptest"
 	"path/filepath"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -37,7 +38,8 @@ type site struct {
 	logged *lockedBuffer
 	limits Limits
 	http   *httptest.Server
-	given  int // records of the roster that the server has
+	given  int          // records of the roster that the server has
+	ahead  atomic.Int64 // nanoseconds that the server's clock is ahead of this machine's
 }
 
 // lockedBuffer takes the log of a server.
@@ -80,7 +82,8 @@ func emptySite(t testing.TB, limits Limits) *site {
 }
 
 func (s *site) config() Config {
-	return Config{Dir: s.dir, PublicURL: s.url, Now: time.Now, Rand: rand.Reader, Version: "test",
+	now := func() time.Time { return time.Now().Add(time.Duration(s.ahead.Load())) }
+	return Config{Dir: s.dir, PublicURL: s.url, Now: now, Rand: rand.Reader, Version: "test",
 		Logger: slog.New(slog.NewTextHandler(s.logged, nil)), Limits: s.limits}
 }
 

@@ -147,7 +147,8 @@ func splitStrings(b []byte) ([][]byte, error) {
 	for len(b) > 0 {
 		var item []byte
 		rest, err := cbor.UnmarshalFirst(b, &item)
-		if err != nil || b[0]>>5 != 2 || len(out) == maxStrings {
+		const indefinite = 0x5f
+		if err != nil || b[0]>>5 != 2 || b[0] == indefinite || len(out) == maxStrings {
 			return nil, syncproto.Refuse(syncproto.CodeMalformed, "reading the request: item %d is no byte string, or there are too many", len(out))
 		}
 		out, b = append(out, item), rest
