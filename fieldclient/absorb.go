@@ -190,6 +190,7 @@ func (c *Client) showNew(ctx context.Context, first int64, byID map[syncproto.Ch
 		if err := c.takeKeys(ctx, l, cs); err != nil {
 			return err
 		}
+		c.noteAliases(cs)
 		values, err := c.valuesOf(l, cs)
 		if err != nil {
 			return err

@@ -77,8 +77,9 @@ type Client struct {
 	check    *checkpointState
 	restored string
 
-	rmu      sync.RWMutex // guards receipts
+	rmu      sync.RWMutex // guards what follows
 	receipts map[syncproto.ChangesetID]receiptState
+	aliases  map[aliasKey][]syncproto.EntityID // records that were ever said to be the same as the key
 }
 
 // ownFeed is the feed that this laptop appends to in one scope. A restored or copied laptop never appends to the feed
@@ -221,7 +222,7 @@ func (c *Client) Person() (syncproto.Member, error) {
 // load reads the whole vault into memory.
 func load(ctx context.Context, cfg Config, v *vault.Vault) (*Client, error) {
 	c := &Client{cfg: cfg, vault: v, feeds: map[syncproto.ScopeID]*ownFeed{}, scopes: map[syncproto.ScopeID]*scopeKeys{},
-		receipts: map[syncproto.ChangesetID]receiptState{}}
+		receipts: map[syncproto.ChangesetID]receiptState{}, aliases: map[aliasKey][]syncproto.EntityID{}}
 	var dev deviceKeys
 	if err := c.getState(ctx, stateDevice, &dev); err != nil {
 		return nil, err
@@ -257,6 +258,7 @@ func (c *Client) rebuild(ctx context.Context) error {
 	clear(c.feeds)
 	clear(c.scopes)
 	clear(c.receipts)
+	clear(c.aliases)
 	if c.rep, err = replica.Open(ctx, replica.Config{DB: c.mem.Write}); err == nil {
 		err = c.replay(ctx)
 	}

@@ -75,10 +75,11 @@ func (c *Client) forBundle(ctx context.Context, scopes []syncproto.ScopeID, all 
 			n := 0
 			err := c.rep.Pull(ctx, id, after, pullLimit, func(l replica.Logged) error {
 				n, after = n+1, l.Position
-				if state := c.State(l.ID); all || state == StateSaved || state == StateCarried {
+				state, err := c.StateOf(ctx, l)
+				if all || state == StateSaved || state == StateCarried {
 					out = append(out, l)
 				}
-				return nil
+				return err
 			})
 			if err != nil {
 				return nil, err

@@ -39,6 +39,23 @@ func (c *Client) State(id syncproto.ChangesetID) string {
 	return StateSaved
 }
 
+// StateOf is State, and knows too that what came from the server is stored there.
+func (c *Client) StateOf(ctx context.Context, l replica.Logged) (string, error) {
+	state := c.State(l.ID)
+	if state != StateSaved && state != StateCarried {
+		return state, nil
+	}
+	_, payload, err := c.vault.Read(ctx, l.Ext)
+	if err != nil {
+		return state, err
+	}
+	a, err := c.stored(l.Ext, payload)
+	if err == nil && a.server != 0 {
+		state = StateStored
+	}
+	return state, err
+}
+
 func (c *Client) receipt(id syncproto.ChangesetID) (receiptState, bool) {
 	c.rmu.RLock()
 	defer c.rmu.RUnlock()

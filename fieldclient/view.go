@@ -40,6 +40,7 @@ type FieldView struct {
 	Agreed   bool        `json:"agreed"`   // several people, one value
 	Review   []ReviewRow `json:"review,omitempty"`
 	id       syncproto.Field
+	person   syncproto.PersonID
 }
 
 // ReviewRow is a foreign retirement that waits for an endorsement.
@@ -59,6 +60,9 @@ type View struct {
 	Waiting   bool               `json:"quarantined,omitempty"`
 	Fields    []FieldView        `json:"fields"`
 	Attention []string           `json:"attention,omitempty"`
+
+	AliasOf *syncproto.EntityID  `json:"aliasOf,omitempty"` // the record that this one stands for
+	Aliases []syncproto.EntityID `json:"aliases,omitempty"` // the records that stand for this one; their statements are among Fields
 }
 
 // Record returns one record.
@@ -86,7 +90,14 @@ func (c *Client) Records(ctx context.Context, scope syncproto.ScopeID, kind stri
 // Attention returns the records of a scope that wait for a person. Several heads with one value are agreement, not
 // conflict, and are left out.
 func (c *Client) Attention(ctx context.Context, scope syncproto.ScopeID) ([]View, error) {
-	all, err := c.views(ctx, func(fn func(replica.RecordView) error) error { return c.rep.Attention(ctx, scope, fn) })
+	all, err := c.views(ctx, func(fn func(replica.RecordView) error) error {
+		if err := c.rep.Attention(ctx, scope, fn); err != nil {
+			return err
+		}
+		return c.aliased(ctx, scope, fn) // two records that differ only once they are seen as one
+	})
+	slices.SortFunc(all, func(a, b View) int { return slices.Compare(a.Entity[:], b.Entity[:]) })
+	all = slices.CompactFunc(all, func(a, b View) bool { return a.Entity == b.Entity })
 	return slices.DeleteFunc(all, func(v View) bool { return len(v.Attention) == 0 }), err
 }
 
@@ -101,7 +112,7 @@ func (c *Client) views(ctx context.Context, walk func(func(replica.RecordView) e
 }
 
 func (c *Client) view(ctx context.Context, r replica.RecordView) (View, error) {
-	v := View{Scope: r.Scope, Entity: r.Entity, Removed: r.State.Removed, Edited: len(r.State.Edited),
+	v := View{Scope: r.Scope, Entity: r.Entity, Fields: []FieldView{}, Removed: r.State.Removed, Edited: len(r.State.Edited),
 		ReadOnly: r.State.Attention&syncproto.AttentionCritical != 0, Waiting: r.State.Attention&syncproto.AttentionWaiting != 0}
 	if k, ok := syncproto.LookupKind(r.State.Kind); ok {
 		v.Kind = k.Name
@@ -115,6 +126,13 @@ func (c *Client) view(ctx context.Context, r replica.RecordView) (View, error) {
 			continue
 		}
 		v.Fields = append(v.Fields, f)
+	}
+	var err error
+	if v.AliasOf, err = c.aliasOf(ctx, r); err != nil {
+		return v, err
+	}
+	if err := c.addAliases(ctx, &v); err != nil {
+		return v, err
 	}
 	v.Attention = attention(r.State.Attention, v.Fields)
 	return v, nil
@@ -135,7 +153,7 @@ func attention(a syncproto.Attention, fields []FieldView) []string {
 }
 
 func (c *Client) fieldView(ctx context.Context, r replica.RecordView, s *syncproto.FieldState) (FieldView, error) {
-	f := FieldView{id: s.Field, Class: string(syncproto.Shared)}
+	f := FieldView{id: s.Field, person: s.Person, Class: string(syncproto.Shared)}
 	if s.Personal {
 		f.Class = string(syncproto.Personal)
 	}
