@@ -81,6 +81,7 @@ type request struct {
 	encoding     string
 	headers      map[string]string
 	anonymous    bool
+	part         *[]byte // keeps what came of the answer over a lost connection; the next try asks for the rest
 }
 
 type answer struct {
@@ -139,6 +140,9 @@ func (r *Remote) once(ctx context.Context, q request) (*answer, error) {
 	for k, v := range q.headers {
 		req.Header.Set(k, v)
 	}
+	if q.part != nil && len(*q.part) > 0 {
+		req.Header.Set("Range", fmt.Sprintf("bytes=%d-", len(*q.part)))
+	}
 	if !q.anonymous {
 		if err := r.authorise(ctx, req); err != nil {
 			return nil, err
@@ -151,6 +155,13 @@ func (r *Remote) once(ctx context.Context, q request) (*answer, error) {
 	defer res.Body.Close()
 	r.keepNonce(res.Header)
 	body, err := io.ReadAll(io.LimitReader(res.Body, maxAnswer+1))
+	if q.part != nil && res.StatusCode/100 == 2 {
+		if res.StatusCode != http.StatusPartialContent {
+			*q.part = nil
+		}
+		*q.part = append(*q.part, body...)
+		body = *q.part
+	}
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrUnreachable, err)
 	}

@@ -70,7 +70,7 @@ func (s *syncRun) fetchChunk(ctx context.Context, scope syncproto.ScopeID, ch sy
 		return nil, fmt.Errorf("a snapshot chunk of %d bytes is over the limit", ch.Bytes)
 	}
 	path := "/v1/scopes/" + scope.String() + "/chunk/" + ch.Hash.String()
-	a, err := s.r.do(ctx, request{method: http.MethodGet, path: path})
+	a, err := s.r.do(ctx, request{method: http.MethodGet, path: path, part: new([]byte)})
 	if err != nil {
 		return nil, err
 	}
