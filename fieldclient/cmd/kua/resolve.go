@@ -98,6 +98,9 @@ func recordNamed(ctx context.Context, c *fieldclient.Client, typed string) (p pl
 	return p, nil
 }
 
+// existence is what create, remove and restore act on: it has a history, and a foreign restore waits for an endorsement.
+var existence = syncproto.FieldSpec{ID: syncproto.FieldExistence, Name: "existence", Class: syncproto.Shared}
+
 // target finds a field of a record.
 func target(ctx context.Context, c *fieldclient.Client, record, field string) (t fieldclient.Target, err error) {
 	p, err := recordNamed(ctx, c, record)
@@ -111,6 +114,9 @@ func target(ctx context.Context, c *fieldclient.Client, record, field string) (t
 	kind, ok := syncproto.LookupKind(v.State.Kind)
 	if !ok {
 		return t, fmt.Errorf("record %s is of a kind that this version does not know: update Kua", record)
+	}
+	if field == existence.Name {
+		return fieldclient.Target{Scope: p.scope, Entity: p.entity, Field: &existence}, nil
 	}
 	spec, err := kind.FieldNamed(field)
 	if err != nil {

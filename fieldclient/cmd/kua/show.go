@@ -47,10 +47,9 @@ func writeView(w io.Writer, v fieldclient.View) {
 		fmt.Fprintln(w, "    holds something newer: update Kua to change it")
 	}
 	for _, f := range v.Fields {
-		if f.Name == "existence" {
-			continue
+		if f.Name != existence.Name || len(f.Review) > 0 {
+			writeField(w, f)
 		}
-		writeField(w, f)
 	}
 	for _, r := range v.Attention {
 		fmt.Fprintf(w, "    ! %s\n", plain(r))
@@ -73,6 +72,8 @@ func writeField(w io.Writer, f fieldclient.FieldView) {
 
 func statementValue(s fieldclient.Statement) string {
 	switch {
+	case s.Kind == syncproto.KindCreate || s.Kind == syncproto.KindRemove || s.Kind == syncproto.KindRestore:
+		return "(" + s.Kind.String() + ")"
 	case s.Locked:
 		return "(sealed: the visit key has not come to this laptop)"
 	case s.Fate == "erased":

@@ -125,8 +125,9 @@ func scopeStatus(ctx context.Context, c *fieldclient.Client, s replica.ScopeStat
 			continue
 		}
 		err := c.Replica().FeedFrom(ctx, f.Feed, 1, int(f.N)+1, func(l replica.Logged) error {
-			row.add(c.State(l.ID), l.Quarantine != "" && !l.Admitted)
-			return nil
+			state, err := c.StateOf(ctx, l)
+			row.add(state, l.Quarantine != "" && !l.Admitted)
+			return err
 		})
 		if err != nil {
 			return row, err
