@@ -45,11 +45,7 @@ func (c *Client) StateOf(ctx context.Context, l replica.Logged) (string, error) 
 	if state != StateSaved && state != StateCarried {
 		return state, nil
 	}
-	_, payload, err := c.vault.Read(ctx, l.Ext)
-	if err != nil {
-		return state, err
-	}
-	a, err := c.stored(l.Ext, payload)
+	a, err := c.arrivalOf(ctx, l)
 	if err == nil && a.server != 0 {
 		state = StateStored
 	}

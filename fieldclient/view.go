@@ -196,6 +196,15 @@ func (c *Client) fieldView(ctx context.Context, r replica.RecordView, s *syncpro
 	return f, nil
 }
 
+// actsOn reports whether an operation belongs to a field's history. Creations carry the kind of record as their field.
+func actsOn(o syncproto.MergeOp, field syncproto.Field) bool {
+	switch o.Kind {
+	case syncproto.KindCreate, syncproto.KindRemove, syncproto.KindRestore:
+		return field == syncproto.FieldExistence
+	}
+	return o.Field == field
+}
+
 // History returns every operation on a field, oldest first by its author's clock: who wrote, replaced, resolved,
 // endorsed, when it was written and when the server received it, side by side.
 func (c *Client) History(ctx context.Context, t Target) ([]Statement, error) {
@@ -206,7 +215,7 @@ func (c *Client) History(ctx context.Context, t Target) ([]Statement, error) {
 	out := []Statement{}
 	for _, contribution := range r.Log {
 		for _, o := range contribution.Ops {
-			if o.Field != t.Field.ID {
+			if !actsOn(o, t.Field.ID) {
 				continue
 			}
 			st, err := c.statement(ctx, r, syncproto.OpRef{Changeset: contribution.Changeset, Index: o.Index}, t.Field)
