@@ -222,6 +222,8 @@ func TestErasedValueLeavesTheSnapshot(t *testing.T) {
 	}
 }
 
+func hashOf(b []byte) syncproto.Hash { return sha256.Sum256(b) }
+
 func blobPath(h syncproto.Hash, scope syncproto.ScopeID) string {
 	return "/v1/blobs/" + h.String() + "?scope=" + scope.String()
 }
