@@ -75,7 +75,7 @@ func (s *syncRun) checkpoint(ctx context.Context) (*checkpointState, error) {
 	}
 	line, _, _ := bytes.Cut(a.body, []byte("\n"))
 	origin := string(line)
-	if rest, ok := strings.CutPrefix(origin, key.Origin); !ok || rest != "" && !successor(rest) {
+	if !succeeds(origin, key.Origin) {
 		return nil, fmt.Errorf("the server shows a log of origin %q, the roster names %q", origin, key.Origin)
 	}
 	verifier, err := prooflog.NewVerifier(origin, key.Key)
@@ -89,9 +89,21 @@ func (s *syncRun) checkpoint(ctx context.Context) (*checkpointState, error) {
 	return &checkpointState{origin, tree.Size, syncproto.Hash(tree.Root)}, nil
 }
 
-func successor(rest string) bool {
-	n, err := strconv.ParseUint(strings.TrimPrefix(rest, "/"), 10, 32)
-	return err == nil && n > 0 && strings.HasPrefix(rest, "/")
+// succeeds reports whether a log's origin is the one that the roster names, or a later life of it. An origin is the
+// server's name, a slash and a number that each restore raises.
+func succeeds(origin, named string) bool {
+	name, life, ok := cutLife(origin)
+	wantName, first, wantOK := cutLife(named)
+	return origin == named || ok && wantOK && name == wantName && life >= first
+}
+
+func cutLife(origin string) (name string, life uint64, ok bool) {
+	i := strings.LastIndexByte(origin, '/')
+	if i < 0 {
+		return "", 0, false
+	}
+	life, err := strconv.ParseUint(origin[i+1:], 10, 32)
+	return origin[:i], life, err == nil
 }
 
 func (s *syncRun) keepCheckpoint(ctx context.Context, next *checkpointState) error {
@@ -134,6 +146,9 @@ func (s *syncRun) proveOwn(ctx context.Context, prover prooflog.Prover, at *chec
 		proof, err := prover.Inclusion(ctx, p.leaf)
 		if err == nil {
 			err = prooflog.CheckInclusion(at.tree(), p.leaf, prooflog.LeafHash(prooflog.Entry("changeset", p.id)), proof)
+		}
+		if errors.Is(err, ErrUnreachable) || ctx.Err() != nil { // says nothing of the log
+			return errors.Join(fmt.Errorf("proving: %w", err), s.c.mark(context.WithoutCancel(ctx), proven, at.Size))
 		}
 		if err != nil {
 			s.report.Warnings = append(s.report.Warnings, fmt.Sprintf("the log does not prove changeset %s: %v", p.id, err))
