@@ -242,9 +242,15 @@ func (s *Server) postRedactions(c echo.Context, who caller) error {
 			return err
 		}
 	}
+	var refusal error // of one item; those before it stand, and nothing need be undone
 	err = s.replica.InTx(ctx, func(tx *replica.Tx) error {
 		for i, r := range redactions {
-			if err := tx.Redact(r.Changeset, bodies[i]); err != nil {
+			err := tx.Redact(r.Changeset, bodies[i])
+			if syncproto.CodeOf(err) != "" {
+				refusal = err
+				return nil
+			}
+			if err != nil {
 				return err
 			}
 		}
@@ -252,6 +258,9 @@ func (s *Server) postRedactions(c echo.Context, who caller) error {
 	})
 	if err != nil {
 		return err
+	}
+	if refusal != nil {
+		return refusal
 	}
 	return c.NoContent(http.StatusNoContent)
 }

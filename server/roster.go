@@ -19,6 +19,12 @@ func (s *Server) postRoster(c echo.Context, _ caller) error {
 	if len(records) == 0 {
 		return syncproto.Refuse(syncproto.CodeMalformed, "reading the roster: there is no record in the request")
 	}
+	trial := s.replica.Roster().Clone() // refuses without a transaction that must be undone
+	for _, r := range records {
+		if err := trial.Append(r); err != nil {
+			return err
+		}
+	}
 	err = s.replica.InTx(c.Request().Context(), func(tx *replica.Tx) error {
 		for _, r := range records {
 			if err := tx.AppendRoster(r); err != nil {

@@ -99,6 +99,7 @@ func (s *Server) Handler() http.Handler {
 const (
 	ReadHeaderTimeout = 10 * time.Second
 	ReadTimeout       = 5 * time.Minute
+	WriteTimeout      = 10 * time.Minute
 	IdleTimeout       = 2 * time.Minute
 	MaxHeaderBytes    = 16 << 10
 )
@@ -106,7 +107,7 @@ const (
 // NewHTTPServer returns an http.Server for a handler with the limits that a public service needs.
 func NewHTTPServer(h http.Handler) *http.Server {
 	return &http.Server{
-		Handler: h, ReadHeaderTimeout: ReadHeaderTimeout, ReadTimeout: ReadTimeout, IdleTimeout: IdleTimeout, MaxHeaderBytes: MaxHeaderBytes,
+		Handler: h, ReadHeaderTimeout: ReadHeaderTimeout, ReadTimeout: ReadTimeout, WriteTimeout: WriteTimeout, IdleTimeout: IdleTimeout, MaxHeaderBytes: MaxHeaderBytes,
 	}
 }
 
