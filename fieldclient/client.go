@@ -68,7 +68,6 @@ type Client struct {
 	keys  *keyring
 
 	mu       sync.Mutex // serialises writes, and guards what follows
-	owner    syncproto.PersonID
 	feeds    map[syncproto.ScopeID]*ownFeed
 	scopes   map[syncproto.ScopeID]*scopeKeys
 	hlc      syncproto.HLC

@@ -200,13 +200,6 @@ func refs(heads []syncproto.Head) []syncproto.OpRef {
 	return out
 }
 
-// reasonValue is the value of an operation that decides something: [value or null, reason].
-type reasonValue struct {
-	_      struct{} `cbor:",toarray"`
-	Value  any
-	Reason string
-}
-
 // Resolve settles a conflict with a value and a reason. It hides exactly the answers that stand now: one that arrives
 // later opens the conflict again.
 func (c *Client) Resolve(ctx context.Context, t Target, value []byte, reason string) (Saved, error) {

@@ -25,22 +25,21 @@ type Progress struct {
 
 // Report says what a sync did.
 type Report struct {
-	Sent        int              `json:"sent"`
-	Received    int              `json:"received"`
-	Quarantined int              `json:"quarantined"` // of what was sent
-	Held        int              `json:"held"`        // of what was sent
-	Reissued    int              `json:"reissued"`    // refused by the server, signed again in a new feed
-	Bad         int              `json:"bad"`         // from the server, and not verifiable
-	KeysShared  int              `json:"keysShared"`
-	Proven      int              `json:"proven"`
-	Scopes      int              `json:"scopes"`
-	ConfirmedAt int64            `json:"confirmedAt"` // Unix milliseconds by the server's clock
-	Epoch       syncproto.Hash   `json:"epoch"`
-	NewEpoch    bool             `json:"newEpoch,omitempty"` // the server was restored; what it lost was sent again
-	Warnings    []string         `json:"warnings,omitempty"`
-	Refused     map[string]int   `json:"refused,omitempty"` // by code
-	refusedIDs  map[string]bool  // of this run: not offered twice
-	unreadable  map[string]error // scopes that the server does not show to us
+	Sent        int             `json:"sent"`
+	Received    int             `json:"received"`
+	Quarantined int             `json:"quarantined"` // of what was sent
+	Held        int             `json:"held"`        // of what was sent
+	Reissued    int             `json:"reissued"`    // refused by the server, signed again in a new feed
+	Bad         int             `json:"bad"`         // from the server, and not verifiable
+	KeysShared  int             `json:"keysShared"`
+	Proven      int             `json:"proven"`
+	Scopes      int             `json:"scopes"`
+	ConfirmedAt int64           `json:"confirmedAt"` // Unix milliseconds by the server's clock
+	Epoch       syncproto.Hash  `json:"epoch"`
+	NewEpoch    bool            `json:"newEpoch,omitempty"` // the server was restored; what it lost was sent again
+	Warnings    []string        `json:"warnings,omitempty"`
+	Refused     map[string]int  `json:"refused,omitempty"` // by code
+	refusedIDs  map[string]bool // of this run: not offered twice
 }
 
 // syncRun is one run of Sync.

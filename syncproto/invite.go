@@ -36,7 +36,7 @@ func ParseInvitationCard(text string) (InvitationCard, error) {
 	var i InvitationCard
 	rest, ok := strings.CutPrefix(strings.TrimSpace(text), invitationPrefix)
 	if !ok || len(rest) > 4096 {
-		return i, errors.New("reading invitation: it does not begin with " + invitationPrefix)
+		return i, errors.New("reading invitation: it does not begin with kua-invitation")
 	}
 	b, err := base64.RawURLEncoding.Strict().DecodeString(rest)
 	if err != nil {
