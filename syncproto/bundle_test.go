@@ -3,7 +3,6 @@ package syncproto_test
 import (
 	"bytes"
 	"errors"
-	"fmt"
 	"io"
 	"slices"
 	"testing"
@@ -226,7 +225,7 @@ func FuzzReadBundle(f *testing.F) {
 	f.Fuzz(func(t *testing.T, b []byte) {
 		items, info, err := readBundle(bytes.NewReader(b))
 		if info.Complete && (err != nil || info.Damage != nil || info.Items != uint64(len(items))) {
-			t.Fatal(fmt.Sprintf("%+v, %v, %d items", info, err, len(items)))
+			t.Fatalf("%+v, %v, %d items", info, err, len(items))
 		}
 		if err == nil && !info.Complete && info.Damage == nil {
 			t.Fatal("neither complete nor damaged")
