@@ -4,11 +4,11 @@ import (
 	"bytes"
 	"context"
 	"crypto/tls"
+	"encoding/binary"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
-	"math/rand/v2"
 	"net/http"
 	"strconv"
 	"sync"
@@ -106,15 +106,19 @@ func (r *Remote) do(ctx context.Context, q request) (*answer, error) {
 		case try == tries || ctx.Err() != nil:
 			return nil, err
 		}
-		if err := pause(ctx, try, refusal); err != nil {
+		if err := r.pause(ctx, try, refusal); err != nil {
 			return nil, err
 		}
 	}
 }
 
 // pause waits between nothing and a doubling bound, but at least as long as the server asked for.
-func pause(ctx context.Context, try int, refusal *RemoteError) error {
-	d := rand.N(200 * time.Millisecond << try)
+func (r *Remote) pause(ctx context.Context, try int, refusal *RemoteError) error {
+	var b [2]byte
+	if _, err := io.ReadFull(r.prover.Rand, b[:]); err != nil {
+		return err
+	}
+	d := 200 * time.Millisecond << try * time.Duration(binary.BigEndian.Uint16(b[:])) >> 16
 	if refusal != nil {
 		d += refusal.after
 	}
