@@ -11,6 +11,7 @@ import (
 )
 
 func TestStoreOnFiles(t *testing.T) {
+	t.Parallel()
 	replicatest.Run(t, func(t *testing.T) *sql.DB {
 		db := open(t, sqldb.Config{Path: filepath.Join(t.TempDir(), "replica.db")})
 		// The suite asks what is kept, not whether it survives a power cut.
@@ -22,6 +23,7 @@ func TestStoreOnFiles(t *testing.T) {
 }
 
 func TestStoreInMemory(t *testing.T) {
+	t.Parallel()
 	replicatest.Run(t, func(t *testing.T) *sql.DB { return open(t, sqldb.Config{Memory: true}) })
 }
 

@@ -16,6 +16,7 @@ const fewItems = 4 // up to here every order is tried
 // that holds all.
 func (s suite) everyOrder(t *testing.T, o *prototest.Org, known int, all []item) *store {
 	t.Helper()
+	t.Helper()
 	st := s.new(t)
 	st.rosterTo(t, o, known)
 	for _, i := range all {
@@ -23,7 +24,7 @@ func (s suite) everyOrder(t *testing.T, o *prototest.Org, known int, all []item)
 	}
 	st.sound(t)
 	want := st.state(t)
-	try := func(t tb, order []item, batch func() int, again, restart func() bool) {
+	try := func(t tb, order []item, batch func() int, again, restart, rebuild func() bool) {
 		t.Helper()
 		st.wipe(t)
 		st.rosterTo(t, o, known)
@@ -38,19 +39,24 @@ func (s suite) everyOrder(t *testing.T, o *prototest.Org, known int, all []item)
 			}
 			order = order[n:]
 		}
-		st.sound(t)
+		st.dense(t)
+		st.fates(t)
+		if rebuild() {
+			st.rebuilds(t)
+		}
 		same(t, "another order of delivery gives another state", st.state(t), want)
 	}
 	if len(all) <= fewItems {
 		never := func() bool { return false }
-		permute(all, func(order []item) { try(t, order, func() int { return 1 }, never, never) })
+		permute(all, func(order []item) { try(t, order, func() int { return 1 }, never, never, never) })
 	}
 	rapid.Check(t, func(rt *rapid.T) {
 		order := rapid.Permutation(all).Draw(rt, "order")
 		try(rt, order,
 			func() int { return rapid.IntRange(1, len(all)).Draw(rt, "batch") },
 			func() bool { return rapid.Bool().Draw(rt, "twice") },
-			func() bool { return rapid.Bool().Draw(rt, "restart") })
+			func() bool { return rapid.Bool().Draw(rt, "restart") },
+			func() bool { return rapid.IntRange(0, 3).Draw(rt, "rebuild") == 0 })
 	})
 	return st
 }

@@ -118,12 +118,18 @@ func (s *store) rosterTo(t tb, o *prototest.Org, length int) {
 	if length == 0 {
 		length = o.Roster.Len()
 	}
-	for s.r.Roster().Len() < length {
-		record := o.Roster.Records(s.r.Roster().Len())[0]
-		if err := s.r.InTx(ctx, func(tx *replica.Tx) error { return tx.AppendRoster(record) }); err != nil {
-			t.Fatalf("appending roster record %d: %v", s.r.Roster().Len(), err)
-		}
+	have := s.r.Roster().Len()
+	if have >= length {
+		return
 	}
+	check(t, s.r.InTx(ctx, func(tx *replica.Tx) error {
+		for _, record := range o.Roster.Records(have)[:length-have] {
+			if err := tx.AppendRoster(record); err != nil {
+				return err
+			}
+		}
+		return nil
+	}))
 }
 
 // item is one thing that reaches a store: a changeset, or the roster up to a length.
