@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"sync"
 
 	"kua/internal/replica"
 	"kua/internal/sqldb"
@@ -32,6 +33,10 @@ CREATE VIRTUAL TABLE search USING fts5(text, content='', contentless_delete=1, t
 type projection struct {
 	*sqldb.DB
 	value, values, text, texts *sql.Stmt // insert one row, and valuesAtOnce rows
+	last                       int64     // newest row of value; owned by whoever merges
+
+	indexing sync.Mutex // guards indexed, and is held while the index grows
+	indexed  int64      // newest row of value that the search index holds
 }
 
 func openProjection(ctx context.Context) (*projection, error) {
@@ -73,33 +78,65 @@ type shown struct {
 
 const valuesAtOnce = 20
 
-// show puts values into the projection and the search index.
+// show puts values into the projection.
 func (c *Client) show(ctx context.Context, list []shown) error {
 	if len(list) == 0 {
 		return nil
 	}
-	return sqldb.InTx(ctx, c.mem.Write, func(tx *sql.Tx) error {
-		var id int64
-		if err := tx.QueryRowContext(ctx, `SELECT COALESCE(MAX(id), 0) + 1 FROM value`).Scan(&id); err != nil {
+	args := make([]any, 0, 7*len(list))
+	id := c.mem.last
+	for i := range list {
+		s := &list[i]
+		id++
+		args = append(args, id, s.scope[:], int64(s.row), s.place, s.entity[:], int64(s.field), s.value)
+	}
+	err := sqldb.InTx(ctx, c.mem.Write, func(tx *sql.Tx) error { return insertRows(ctx, tx, c.mem.value, c.mem.values, 7, args) })
+	if err != nil {
+		return fmt.Errorf("showing values: %w", err)
+	}
+	c.mem.last = id
+	return nil
+}
+
+const indexAtOnce = 2000
+
+// index brings the search index up to date. It is made when somebody searches: most unlocks never do, and a save need
+// not wait for it.
+func (c *Client) index(ctx context.Context) error {
+	m := c.mem
+	m.indexing.Lock()
+	defer m.indexing.Unlock()
+	for {
+		texts, last, err := m.unindexed(ctx)
+		if err != nil || last == m.indexed {
 			return err
 		}
-		args, texts := make([]any, 0, 7*len(list)), make([]any, 0, 2*len(list))
-		for i := range list {
-			s := &list[i]
-			args = append(args, id, s.scope[:], int64(s.row), s.place, s.entity[:], int64(s.field), s.value)
-			if text := syncproto.TextOf(s.value); text != "" {
-				texts = append(texts, id, searchText(text))
-			}
-			id++
-		}
-		if err := insertRows(ctx, tx, c.mem.value, c.mem.values, 7, args); err != nil {
-			return fmt.Errorf("showing values: %w", err)
-		}
-		if err := insertRows(ctx, tx, c.mem.text, c.mem.texts, 2, texts); err != nil {
+		err = sqldb.InTx(ctx, m.Write, func(tx *sql.Tx) error { return insertRows(ctx, tx, m.text, m.texts, 2, texts) })
+		if err != nil {
 			return fmt.Errorf("indexing values: %w", err)
 		}
-		return nil
-	})
+		m.indexed = last
+	}
+}
+
+// unindexed returns the texts of the next rows that the index lacks, as arguments of its insert, and the last of them.
+func (m *projection) unindexed(ctx context.Context) (texts []any, last int64, err error) {
+	last = m.indexed
+	rows, err := m.Write.QueryContext(ctx, `SELECT id, value FROM value WHERE id > $1 ORDER BY id LIMIT $2`, m.indexed, indexAtOnce)
+	if err != nil {
+		return nil, last, err
+	}
+	defer rows.Close()
+	for rows.Next() {
+		var value []byte
+		if err := rows.Scan(&last, &value); err != nil {
+			return nil, last, err
+		}
+		if text := syncproto.TextOf(value); text != "" {
+			texts = append(texts, last, searchText(text))
+		}
+	}
+	return texts, last, rows.Err()
 }
 
 // insertRows runs the statement for many rows as long as it can be filled, then the one for one row.
@@ -181,6 +218,9 @@ func (c *Client) Search(ctx context.Context, words string) ([]Found, error) {
 	}
 	if len(terms) == 0 {
 		return nil, errors.New("searching: type at least one word")
+	}
+	if err := c.index(ctx); err != nil {
+		return nil, fmt.Errorf("searching: %w", err)
 	}
 	type hit struct {
 		Found
