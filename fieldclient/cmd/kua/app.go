@@ -25,7 +25,7 @@ type app struct {
 	in          *os.File
 	out, err    io.Writer
 	data, state string
-	json        bool
+	json, quiet bool
 	started     bool // a command has begun: what fails from here on is not a matter of usage
 	stdinTaken  bool
 }
@@ -187,6 +187,15 @@ func (a *app) print(v any, human func(w io.Writer)) error {
 // say prints one sentence for people beside a JSON document.
 func (a *app) say(v any, format string, args ...any) error {
 	return a.print(v, func(w io.Writer) { fmt.Fprintf(w, format+"\n", args...) })
+}
+
+// made says what a command has made: a sentence, a JSON document, or with --quiet only the id.
+func (a *app) made(id string, v any, format string, args ...any) error {
+	if a.quiet {
+		_, err := fmt.Fprintln(a.out, id)
+		return err
+	}
+	return a.say(v, format, args...)
 }
 
 // version is the build, as the Go toolchain knows it.

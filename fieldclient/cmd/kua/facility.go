@@ -59,7 +59,7 @@ type savedRecord struct {
 }
 
 func (a *app) saved(id syncproto.EntityID, format string, args ...any) error {
-	return a.say(savedRecord{id}, format, args...)
+	return a.made(id.String(), savedRecord{id}, format, args...)
 }
 
 func (a *app) fields() *cobra.Command {

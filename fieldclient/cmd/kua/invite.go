@@ -54,10 +54,10 @@ func (a *app) invite() *cobra.Command {
 					return err
 				}
 				result["file"] = out
-				return a.say(result, "The invitation for %s is in %s. Hand it over in person; it is secret until it is used.", name, out)
+				return a.made(card.ID.String(), result, "The invitation for %s is in %s. Hand it over in person; it is secret until it is used.", name, out)
 			}
 			result["text"] = text
-			return a.say(result, "Invitation for %s, secret until it is used:\n\n%s", name, text)
+			return a.made(text, result, "Invitation for %s, secret until it is used:\n\n%s", name, text)
 		})
 	})
 }
@@ -103,7 +103,7 @@ func (a *app) enrol() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return a.say(map[string]any{"invitation": card.ID.String(), "words": words},
+			return a.made(card.ID.String()+" "+strings.Join(words, " "), map[string]any{"invitation": card.ID.String(), "words": words},
 				"Read these six words to your coordinator, by voice:\n\n    %s\n\nWhen your coordinator has approved: `kua enrol finish`.", strings.Join(words, " "))
 		})
 	})
@@ -178,7 +178,7 @@ func (a *app) approve() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return a.say(map[string]string{"device": device.String()}, "Approved. The laptop's id is %s.", device)
+			return a.made(device.String(), map[string]string{"device": device.String()}, "Approved. The laptop's id is %s.", device)
 		})
 	})
 }

@@ -54,6 +54,7 @@ func (a *app) root() *cobra.Command {
 	root.SetErr(a.err)
 	root.PersistentFlags().StringVar(&a.data, "data", a.data, "data folder ($KUA_DATA)")
 	root.PersistentFlags().StringVar(&a.state, "state", a.state, "state folder, outside the data folder and its backups ($KUA_STATE)")
+	root.PersistentFlags().BoolVarP(&a.quiet, "quiet", "q", false, "where something is made, print only its id")
 	root.PersistentFlags().BoolVar(&a.json, "json", false, "print one JSON document on standard output")
 	return root
 }

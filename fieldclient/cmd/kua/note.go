@@ -80,7 +80,8 @@ func (a *app) interview() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return a.say(map[string]string{"record": id.String(), "pseudonym": fields["pseudonym"]}, "Saved. The person is %s in this visit.", fields["pseudonym"])
+			return a.made(id.String(), map[string]string{"record": id.String(), "pseudonym": fields["pseudonym"]},
+				"Saved. The person is %s in this visit.", fields["pseudonym"])
 		})
 	})
 }

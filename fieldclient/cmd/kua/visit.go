@@ -63,7 +63,7 @@ func (a *app) visitNew() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return a.say(map[string]string{"visit": id.String(), "region": region}, "The visit is open: %s.", id)
+			return a.made(id.String(), map[string]string{"visit": id.String(), "region": region}, "The visit is open: %s.", id)
 		})
 	})
 }

@@ -1,0 +1,69 @@
+# Kua.  `make demo` shows it, `make test` checks everything; both work on a fresh machine with Go 1.26 and nothing else.
+
+STATICCHECK = honnef.co/go/tools/cmd/staticcheck@v0.8.2
+PLATFORMS   = linux/amd64 linux/arm64 windows/amd64 windows/arm64 darwin/amd64 darwin/arm64
+TIMEOUT     = 20m
+FUZZTIME    = 10s
+BENCHTIME   = 2s
+
+export CGO_ENABLED = 0
+# The product is built and tested as it ships: without the lab's workspace.
+product = GOWORK=off go
+
+.PHONY: help build demo test check fmt vet staticcheck rules unit lab cross bench fuzz conformance clean
+
+help:
+	@echo 'make demo    play the whole walk: real laptops, a real server, real HTTP'
+	@echo 'make test    everything: check, tests, stories, builds for every platform'
+	@echo 'make build   bin/kua and bin/kua-server'
+	@echo 'make check   format, vet, staticcheck, import rules'
+	@echo 'make bench   speed;  make fuzz  every decoder for $(FUZZTIME);  make conformance  vectors and the suite of stores'
+
+build:
+	$(product) build -trimpath -o bin/ ./fieldclient/cmd/kua ./server/cmd/kua-server
+
+demo: build
+	$(product) run ./fieldclient/cmd/walk -bin bin $(DEMO)
+
+test: check unit lab cross
+
+check: fmt vet staticcheck rules
+
+fmt:
+	@bad=$$(git ls-files -co --exclude-standard '*.go' | xargs gofmt -l); test -z "$$bad" || { echo "not formatted:"; echo "$$bad"; exit 1; }
+
+vet:
+	$(product) vet ./...
+
+staticcheck:
+	$(product) run $(STATICCHECK) ./...
+
+rules:
+	$(product) test -count=1 .
+
+unit:
+	$(product) test -timeout $(TIMEOUT) ./...
+
+# The lab is a module of its own and never ships: simulator, crashes, end-to-end speed.
+lab:
+	@if [ -f lab/go.mod ]; then go vet ./lab/... && go test -timeout $(TIMEOUT) ./lab/...; fi
+
+cross:
+	@for p in $(PLATFORMS); do echo "build $$p"; GOOS=$${p%/*} GOARCH=$${p#*/} $(product) build ./... || exit 1; done
+
+bench:
+	$(product) test -run '^$$' -bench . -benchtime $(BENCHTIME) -timeout 2h ./...
+	@if [ -f lab/go.mod ]; then go test -run '^$$' -bench . -benchtime 1x -timeout 2h ./lab/...; fi
+
+fuzz:
+	@for pkg in $$($(product) list ./...); do \
+		for f in $$($(product) test -list '^Fuzz' $$pkg | grep '^Fuzz'); do \
+			echo "$$pkg $$f"; $(product) test -run '^$$' -fuzz "^$$f\$$" -fuzztime $(FUZZTIME) $$pkg || exit 1; \
+		done; \
+	done
+
+conformance:
+	$(product) test -count=1 -timeout $(TIMEOUT) ./syncproto/... ./internal/replica/...
+
+clean:
+	rm -rf bin
