@@ -98,6 +98,7 @@ type scopeKeys struct {
 	current    keyName
 	first      syncproto.Hash // commitment of epoch 1: the ids of checklist items hang on it
 	keys       map[syncproto.Hash]seal.VisitKey
+	epochs     map[syncproto.Hash]uint64                      // of each key
 	recipients map[syncproto.Hash]map[syncproto.DeviceID]bool // of each key's wraps
 	locked     []lockedBody                                   // sealed bodies whose key has not come yet
 }

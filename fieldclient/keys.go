@@ -17,7 +17,7 @@ func (c *Client) scopeKeys(id syncproto.ScopeID) *scopeKeys {
 	if s, ok := c.scopes[id]; ok {
 		return s
 	}
-	s := &scopeKeys{keys: map[syncproto.Hash]seal.VisitKey{}, recipients: map[syncproto.Hash]map[syncproto.DeviceID]bool{}}
+	s := &scopeKeys{keys: map[syncproto.Hash]seal.VisitKey{}, epochs: map[syncproto.Hash]uint64{}, recipients: map[syncproto.Hash]map[syncproto.DeviceID]bool{}}
 	c.scopes[id] = s
 	return s
 }
@@ -74,7 +74,7 @@ func (c *Client) useKey(ctx context.Context, s *scopeKeys, name keyName, key sea
 	if key.Commitment() != name.commitment {
 		return nil
 	}
-	s.keys[name.commitment] = key
+	s.keys[name.commitment], s.epochs[name.commitment] = key, name.epoch
 	if name.newerThan(s.current) {
 		s.current = name
 	}
@@ -150,8 +150,8 @@ func (c *Client) ShareKeys(ctx context.Context) (int, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	me, err := c.Person()
-	if errors.Is(err, ErrNotEnrolled) {
-		return 0, nil
+	if d, ok := c.rep.Roster().Device(c.keys.device.ID); errors.Is(err, ErrNotEnrolled) || ok && d.Revoked() {
+		return 0, nil // what a revoked laptop shares would wait in quarantine, and be shared again at each sync
 	}
 	if err != nil {
 		return 0, err
@@ -172,32 +172,44 @@ func (c *Client) ShareKeys(ctx context.Context) (int, error) {
 
 func (c *Client) shareKey(ctx context.Context, id syncproto.ScopeID, st *syncproto.Standing, rights syncproto.Rights) (int, error) {
 	s := c.scopes[id]
-	key, ok := s.now()
-	if !ok || !rights.Has(syncproto.RightWrite) {
+	if _, ok := s.now(); !ok || !rights.Has(syncproto.RightWrite) {
 		return 0, nil
 	}
-	holders := c.rep.Roster().KeyHolders(st)
+	holders := slices.DeleteFunc(c.rep.Roster().KeyHolders(st), func(d syncproto.Device) bool {
+		_, err := seal.ParsePublicKey(d.Sealing)
+		return err != nil
+	})
 	entitled := map[syncproto.DeviceID]bool{recoveryID(c.rep.Roster().Organisation()): true}
-	var missing []syncproto.Device
 	for _, d := range holders {
 		entitled[d.ID] = true
-		if _, err := seal.ParsePublicKey(d.Sealing); err == nil && !s.recipients[s.current.commitment][d.ID] {
-			missing = append(missing, d)
-		}
 	}
 	// Only those who may change a team begin an epoch: fewer keys begin twice.
 	if rights.Has(syncproto.RightTeam) && !subset(s.recipients[s.current.commitment], entitled) && entitled[c.keys.device.ID] {
 		return c.newEpoch(ctx, id, s, holders)
 	}
-	if len(missing) == 0 {
-		return 0, nil
-	}
-	change, err := c.wrapsFor(id, s.current.epoch, key, missing, false)
-	if err != nil {
+	changes, wraps, err := c.missingWraps(id, s, holders)
+	if err != nil || len(changes) == 0 {
 		return 0, err
 	}
-	_, err = c.save(ctx, id, []Change{change}, nil)
-	return len(missing), err
+	_, err = c.save(ctx, id, changes, nil)
+	return wraps, err
+}
+
+// missingWraps wraps every key that is held here, of this and of earlier epochs, to the entitled devices that have no
+// wrap of it: who joins reads what was written before.
+func (c *Client) missingWraps(id syncproto.ScopeID, s *scopeKeys, holders []syncproto.Device) (changes []Change, wraps int, err error) {
+	for commitment, key := range s.keys {
+		missing := slices.DeleteFunc(slices.Clone(holders), func(d syncproto.Device) bool { return s.recipients[commitment][d.ID] })
+		if len(missing) == 0 {
+			continue
+		}
+		change, err := c.wrapsFor(id, s.epochs[commitment], key, missing, false)
+		if err != nil {
+			return nil, 0, err
+		}
+		changes, wraps = append(changes, change), wraps+len(missing)
+	}
+	return changes, wraps, nil
 }
 
 func subset(a, b map[syncproto.DeviceID]bool) bool {

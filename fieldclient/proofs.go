@@ -12,6 +12,7 @@ import (
 	"strings"
 
 	"golang.org/x/mod/sumdb/note"
+	"golang.org/x/mod/sumdb/tlog"
 
 	"kua/fieldclient/vault"
 	"kua/syncproto"
@@ -143,10 +144,7 @@ func (s *syncRun) proveOwn(ctx context.Context, prover prooflog.Prover, at *chec
 	prover.Save = func(path string, tile []byte) { cache[path] = slices.Clone(tile) }
 	var proven []syncproto.ChangesetID
 	for _, p := range s.c.unproven(s.hello.Epoch, at.Size) {
-		proof, err := prover.Inclusion(ctx, p.leaf)
-		if err == nil {
-			err = prooflog.CheckInclusion(at.tree(), p.leaf, prooflog.LeafHash(prooflog.Entry("changeset", p.id)), proof)
-		}
+		err := proveLeaf(ctx, prover, cache, p)
 		if errors.Is(err, ErrUnreachable) || ctx.Err() != nil { // says nothing of the log
 			return errors.Join(fmt.Errorf("proving: %w", err), s.c.mark(context.WithoutCancel(ctx), proven, at.Size))
 		}
@@ -159,6 +157,27 @@ func (s *syncRun) proveOwn(ctx context.Context, prover prooflog.Prover, at *chec
 	}
 	s.report.Proven = len(proven)
 	return s.c.mark(ctx, proven, at.Size)
+}
+
+// proveLeaf checks that the log's verified tree holds a changeset at its place. The first leaf of a tile is proven by
+// its path to the root; that authenticates the whole tile, and the next leaves are compared with it.
+func proveLeaf(ctx context.Context, prover prooflog.Prover, authentic map[string][]byte, p unprovenRow) error {
+	leaf := prooflog.LeafHash(prooflog.Entry("changeset", p.id))
+	n := p.leaf / prooflog.TileWidth
+	width := min(prover.Tree.Size-n*prooflog.TileWidth, prooflog.TileWidth)
+	path := prooflog.TilePath(tlog.Tile{H: prooflog.TileHeight, L: 0, N: int64(n), W: int(width)})
+	if tile, ok := authentic[path]; ok {
+		at := p.leaf % prooflog.TileWidth * uint64(len(leaf))
+		if at+uint64(len(leaf)) > uint64(len(tile)) || !bytes.Equal(tile[at:at+uint64(len(leaf))], leaf[:]) {
+			return fmt.Errorf("another entry stands at %d", p.leaf)
+		}
+		return nil
+	}
+	proof, err := prover.Inclusion(ctx, p.leaf)
+	if err != nil {
+		return err
+	}
+	return prooflog.CheckInclusion(prover.Tree, p.leaf, leaf, proof)
 }
 
 type unprovenRow struct {

@@ -6,6 +6,8 @@ import (
 	"crypto/sha256"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 
 	"kua/internal/replica"
 	"kua/syncproto"
@@ -53,7 +55,8 @@ func (c *Client) openVisit(ctx context.Context, region string, team []syncproto.
 		return scope, err
 	}
 	name := keyName{1, key.Commitment()}
-	c.scopes[scope] = &scopeKeys{current: name, first: name.commitment, keys: map[syncproto.Hash]seal.VisitKey{name.commitment: key}, recipients: map[syncproto.Hash]map[syncproto.DeviceID]bool{}}
+	c.scopes[scope] = &scopeKeys{current: name, first: name.commitment, keys: map[syncproto.Hash]seal.VisitKey{name.commitment: key},
+		epochs: map[syncproto.Hash]uint64{name.commitment: 1}, recipients: map[syncproto.Hash]map[syncproto.DeviceID]bool{}}
 	if _, err := c.save(ctx, scope, changes, opening); err != nil {
 		delete(c.scopes, scope)
 		return scope, err
@@ -273,8 +276,8 @@ func contextOf(v replica.RecordView) []syncproto.OpRef {
 			}
 		}
 	}
-	for _, ref := range newest {
-		out = append(out, ref)
+	for _, feed := range slices.Sorted(maps.Keys(newest)) { // in one order: it is signed
+		out = append(out, newest[feed])
 	}
 	return out
 }
