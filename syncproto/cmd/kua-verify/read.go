@@ -37,6 +37,9 @@ type work struct {
 	erased    bool                      // some of its values were ordered to be erased
 	positions map[syncproto.Hash]uint64 // by epoch, as receipted
 	leaf      map[syncproto.DeviceID]uint64
+
+	sameBody    bool // a receipt names the body that is here
+	otherBodies int  // receipts that name another
 }
 
 func (w *work) effective() bool {

@@ -41,6 +41,11 @@ func (e *evidence) checkReceipts(r *report) {
 		if len(w.positions) > 0 {
 			r.Receipted++
 		}
+		// A receipt may name a body that is no longer there: erased since, or brought whole by its author since.
+		r.OtherBodies += w.otherBodies
+		if w.otherBodies > 0 && !w.sameBody && !w.erased && w.Body.Form != syncproto.BodyWithheld {
+			r.fault("changeset %s: its values are not the bytes that the server receipted, and no erasure explains that: they were changed on the way", w.ID)
+		}
 	}
 }
 
@@ -56,12 +61,10 @@ func (e *evidence) checkEntry(r *report, receipt syncproto.Receipt, entry syncpr
 		r.fault("changeset %s: the server gave it the positions %d and %d in one epoch, keep both receipts", w.ID, was, entry.Position)
 	}
 	w.positions[receipt.Epoch], w.leaf[receipt.Server] = entry.Position, entry.Leaf
-	switch {
-	case w.Packet.BodyHash() == entry.Body:
-	case w.erased || w.Body.Form == syncproto.BodyWithheld:
-		r.OtherBodies++
-	default:
-		r.fault("changeset %s: its values are not the bytes that the server receipted, and no erasure explains that: they were changed on the way", w.ID)
+	if w.Packet.BodyHash() == entry.Body {
+		w.sameBody = true
+	} else {
+		w.otherBodies++
 	}
 }
 

@@ -28,7 +28,7 @@ type report struct {
 	Missing      int            `json:"missing"` // changesets whose predecessor is not in the bundle
 	Receipts     int            `json:"receipts"`
 	Receipted    int            `json:"receipted"`   // changesets with a receipt
-	OtherBodies  int            `json:"otherBodies"` // receipts that name the body before an erasure
+	OtherBodies  int            `json:"otherBodies"` // receipts that name a body that was replaced since
 	Trees        []treeReport   `json:"checkpoints"`
 	Proven       []provenReport `json:"proven"`
 	Later        int            `json:"laterItems"` // of a version that this program does not know
@@ -280,7 +280,7 @@ func (r *report) text(out io.Writer) error {
 	}
 	fmt.Fprintf(w, "changesets\t%d, with a receipt %d\n", r.Changesets, r.Receipted)
 	if r.OtherBodies > 0 {
-		fmt.Fprintf(w, "\t%d receipts name the body before an erasure\n", r.OtherBodies)
+		fmt.Fprintf(w, "\t%d receipts name a body that was replaced since\n", r.OtherBodies)
 	}
 	fmt.Fprintln(w, "\nROSTER")
 	for _, l := range r.Roster {
