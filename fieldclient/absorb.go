@@ -95,13 +95,17 @@ func (c *Client) loadFeeds(ctx context.Context) error {
 // the same vault transaction, so that a cursor never gets ahead of what it stands for.
 func (c *Client) absorb(ctx context.Context, items []arrival, also func(*vault.Tx) error) error {
 	fresh := items[:0:0]
+	var fuller []arrival
 	for _, a := range items {
-		here, err := c.isHere(ctx, a.cs)
+		l, here, err := c.isHere(ctx, a.cs)
 		if err != nil {
 			return err
 		}
 		if !here {
 			fresh = append(fresh, a)
+		} else if lacks(l, a.cs) {
+			a.ext = l.Ext
+			fuller = append(fuller, a)
 		}
 	}
 	err := c.vault.InTx(ctx, func(tx *vault.Tx) error {
@@ -120,6 +124,15 @@ func (c *Client) absorb(ctx context.Context, items []arrival, also func(*vault.T
 		for i := range fresh {
 			fresh[i].ext = first + int64(i)
 		}
+		for _, a := range fuller {
+			b, err := syncproto.EncodeMessage(storedPacket{a.cs.Packet.Encode(), a.received, a.server})
+			if err != nil {
+				return err
+			}
+			if err := tx.Replace(a.ext, rowPacket, b); err != nil {
+				return err
+			}
+		}
 		if also != nil {
 			return also(tx)
 		}
@@ -131,20 +144,54 @@ func (c *Client) absorb(ctx context.Context, items []arrival, also func(*vault.T
 	if err := c.merge(ctx, fresh); err != nil {
 		return err
 	}
+	if err := c.refill(ctx, fuller); err != nil {
+		return err
+	}
 	return c.noticeOwn(ctx, fresh)
 }
 
-// isHere reports whether a changeset is in the log. What continues a feed beyond its newest changeset cannot be.
-func (c *Client) isHere(ctx context.Context, cs *syncproto.Changeset) (bool, error) {
+// lacks reports whether a changeset is here without its values, and now came with them: a server withholds them from
+// the order to erase some until a holder of the key has brought the others.
+func lacks(l replica.Logged, cs *syncproto.Changeset) bool {
+	return cs.Body.Form != syncproto.BodyWithheld && l.Body == cs.Packet.WithBody(syncproto.Body{Form: syncproto.BodyWithheld}).BodyHash()
+}
+
+// refill shows the values of changesets that were here without them. They are in the vault already.
+func (c *Client) refill(ctx context.Context, items []arrival) error {
+	for _, a := range items {
+		err := c.rep.InTx(ctx, func(tx *replica.Tx) error { return tx.Refill(a.cs.ID, a.cs.Packet.BodyHash()) })
+		if err != nil {
+			return fmt.Errorf("taking in values of changeset %s: %w", a.cs.ID, err)
+		}
+		l, err := c.rep.Changeset(ctx, a.cs.ID)
+		if err != nil {
+			return err
+		}
+		values, err := c.valuesOf(l, a.cs)
+		if err != nil {
+			return err
+		}
+		if err := c.show(ctx, values); err != nil {
+			return err
+		}
+		if err := c.redactLocal(ctx, []replica.Logged{l}); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// isHere returns a changeset as it is in the log. What continues a feed beyond its newest changeset cannot be.
+func (c *Client) isHere(ctx context.Context, cs *syncproto.Changeset) (l replica.Logged, here bool, err error) {
 	f, ok := c.rep.Feed(cs.Header.Feed())
 	if !ok || cs.Header.N > f.N {
-		return false, nil
+		return l, false, nil
 	}
-	_, err := c.rep.Changeset(ctx, cs.ID)
+	l, err = c.rep.Changeset(ctx, cs.ID)
 	if errors.Is(err, replica.ErrNotFound) {
-		return false, nil
+		return l, false, nil
 	}
-	return err == nil, err
+	return l, err == nil, err
 }
 
 // merge takes stored changesets into the records and shows their values. The vault is not written, but for visit keys.

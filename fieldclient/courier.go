@@ -163,11 +163,11 @@ func (c *Client) importPackets(ctx context.Context, packets [][]byte) (fresh, ba
 			bad++
 			continue
 		}
-		here, err := c.isHere(ctx, cs)
+		l, here, err := c.isHere(ctx, cs)
 		if err != nil {
 			return 0, bad, err
 		}
-		if !here {
+		if !here || lacks(l, cs) {
 			arrivals = append(arrivals, arrival{cs: cs, received: now})
 		}
 	}

@@ -151,10 +151,12 @@ func (c *Client) redactLocal(ctx context.Context, logged []replica.Logged) error
 	return nil
 }
 
+// redactOne drops the erased values of one changeset. A body that is withheld, or closed to this laptop, is left as it
+// is: nothing of it shows, packet does not pass it on, and the other values in it may be the last there are.
 func (c *Client) redactOne(ctx context.Context, e replica.Erasure) error {
 	body, err := c.redacted(ctx, e)
-	if errors.Is(err, errNoKey) {
-		body, err = syncproto.Body{Form: syncproto.BodyWithheld}, nil // nothing readable is here to keep
+	if errors.Is(err, errNoKey) || err == nil && body.Form == syncproto.BodyWithheld {
+		return nil
 	}
 	if err != nil {
 		return err
@@ -181,7 +183,7 @@ func (c *Client) redactOne(ctx context.Context, e replica.Erasure) error {
 	if err := c.hide(ctx, e.Row, e.Places); err != nil {
 		return err
 	}
-	return c.rep.InTx(ctx, func(tx *replica.Tx) error { return tx.Redact(e.ID, body) })
+	return c.rep.InTx(ctx, func(tx *replica.Tx) error { return tx.Redact(e.ID, body, e.Erased()) })
 }
 
 // redacted returns a changeset's body without the erased values, sealed again under the same key.
@@ -198,8 +200,13 @@ func (c *Client) redacted(ctx context.Context, e replica.Erasure) (syncproto.Bod
 		return syncproto.Body{}, err
 	}
 	erase := make(map[int]bool, len(e.Places))
+	there := false
 	for _, p := range e.Places {
 		erase[p] = true
+		there = there || p < len(values.Leaves) && !values.Leaves[p].Erased
+	}
+	if !there {
+		return cs.Body, nil // somebody else did it
 	}
 	content := values.Redact(erase).Encode()
 	if cs.Body.Form == syncproto.BodyPlain {

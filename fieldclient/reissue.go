@@ -171,38 +171,60 @@ func (s *syncRun) redactions(ctx context.Context) error {
 		if err := s.c.getState(ctx, stateRedacted(st.Scope), &had); err != nil && !errors.Is(err, vault.ErrNotFound) {
 			return err
 		}
-		if had.Epoch == s.hello.Epoch && had.Count == len(list) {
+		count := 0 // of values: one changeset may lose another one later
+		for _, e := range list {
+			count += len(e.Places)
+		}
+		if had.Epoch == s.hello.Epoch && had.Count == count {
 			continue
 		}
-		if err := s.sendRedactions(ctx, st.Scope, list); err != nil {
+		if err := s.sendRedactions(ctx, st.Scope, list, count); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func (s *syncRun) sendRedactions(ctx context.Context, scope syncproto.ScopeID, list []replica.Logged) error {
+func (s *syncRun) sendRedactions(ctx context.Context, scope syncproto.ScopeID, list []replica.Erasure, count int) error {
 	var body []byte
-	for _, l := range list {
-		cs, err := s.c.changesetOf(ctx, l, nil)
+	refused := false
+	flush := func() error {
+		if len(body) == 0 {
+			return nil
+		}
+		_, err := s.r.do(ctx, request{method: http.MethodPost, path: "/v1/scopes/" + scope.String() + "/redactions", body: body, contentType: "application/cbor-seq"})
+		body = nil
+		var refusal *RemoteError
+		if errors.As(err, &refusal) {
+			refused = true
+			s.report.Warnings = append(s.report.Warnings, "the server did not take redacted bodies: "+err.Error())
+			return nil
+		}
+		return err
+	}
+	for _, e := range list {
+		cs, err := s.c.changesetOf(ctx, e.Logged, nil)
 		if err != nil {
 			return err
 		}
 		if cs.Body.Form == syncproto.BodyWithheld {
 			continue
 		}
-		b, err := syncproto.EncodeMessage(syncproto.Redaction{Changeset: l.ID, Body: cs.Packet.Body})
+		b, err := syncproto.EncodeMessage(syncproto.Redaction{Changeset: e.ID, Body: cs.Packet.Body, Erased: e.Erased()})
 		if err != nil {
 			return err
 		}
+		if len(body)+len(b) > rawBatch {
+			if err := flush(); err != nil {
+				return err
+			}
+		}
 		body = append(body, b...)
 	}
-	_, err := s.r.do(ctx, request{method: http.MethodPost, path: "/v1/scopes/" + scope.String() + "/redactions", body: body, contentType: "application/cbor-seq"})
-	if err != nil {
-		s.report.Warnings = append(s.report.Warnings, "the server did not take redacted bodies: "+err.Error())
-		return nil
+	if err := flush(); err != nil || refused {
+		return err
 	}
 	return s.c.vault.InTx(ctx, func(tx *vault.Tx) error {
-		return putState(tx, stateRedacted(scope), redactedState{s.hello.Epoch, len(list)})
+		return putState(tx, stateRedacted(scope), redactedState{s.hello.Epoch, count})
 	})
 }

@@ -50,6 +50,7 @@ type syncRun struct {
 	report   Report
 	hello    syncproto.Hello
 	batch    int                        // changesets of the next push; adapts
+	doubts   []syncproto.ChangesetID    // of which the server's receipt names another body than was sent
 	forked   map[syncproto.ScopeID]bool // scopes in which the server holds another branch of some feed
 }
 
@@ -61,12 +62,27 @@ func (c *Client) Sync(ctx context.Context, r *Remote, progress func(Progress)) (
 	}
 	s := &syncRun{c: c, r: r, progress: progress, batch: 200, forked: map[syncproto.ScopeID]bool{}}
 	s.report.Refused, s.report.refusedIDs = map[string]int{}, map[string]bool{}
-	for _, step := range []func(context.Context) error{s.greet, s.roster, s.shareKeys, s.scopes, s.redactions, s.proofs} {
+	for _, step := range []func(context.Context) error{s.greet, s.roster, s.shareKeys, s.scopes, s.bodies, s.redactions, s.proofs} {
 		if err := step(ctx); err != nil {
 			return s.report, fmt.Errorf("syncing: %w", err)
 		}
 	}
 	return s.report, nil
+}
+
+// bodies warns of changesets whose values the server holds in another form than they were sent. After an erasure, of
+// which this laptop may have heard only now, that is as it should be.
+func (s *syncRun) bodies(ctx context.Context) error {
+	for _, id := range s.doubts {
+		l, err := s.c.rep.Changeset(ctx, id)
+		if err != nil {
+			return err
+		}
+		if !l.Erased {
+			s.report.Warnings = append(s.report.Warnings, fmt.Sprintf("the server holds other values of changeset %s than were sent: tell your coordinator", id))
+		}
+	}
+	return nil
 }
 
 // stateEpoch remembers the server database's life that this laptop last met.
@@ -228,15 +244,21 @@ func (s *syncRun) scope(ctx context.Context, id syncproto.ScopeID, readable bool
 	if err != nil {
 		return err
 	}
+	doubts := len(s.doubts)
 	for _, w := range want {
 		if err := s.push(ctx, id, w); err != nil {
 			return err
 		}
 	}
 	if !readable {
+		s.doubts = s.doubts[:doubts] // nobody tells this laptop of an erasure
 		return nil
 	}
-	if cursor.Epoch != a.Epoch {
+	withheld, err := s.c.rep.Withheld(ctx, id)
+	if err != nil {
+		return err
+	}
+	if cursor.Epoch != a.Epoch || withheld > 0 { // what came without its values may be had with them now
 		cursor = syncproto.Cursor{Epoch: a.Epoch}
 	}
 	return s.pull(ctx, id, cursor, a.Position)
@@ -365,7 +387,11 @@ func (c *Client) packet(ctx context.Context, l replica.Logged) ([]byte, syncprot
 	if err != nil {
 		return nil, syncproto.Hash{}, err
 	}
-	return a.cs.Packet.Encode(), a.cs.Packet.BodyHash(), nil
+	p := a.cs.Packet
+	if l.Erased && !l.Redacted {
+		p = p.WithBody(syncproto.Body{Form: syncproto.BodyWithheld}) // see redactOne
+	}
+	return p.Encode(), p.BodyHash(), nil
 }
 
 func (s *syncRun) send(ctx context.Context, scope syncproto.ScopeID, batch []outgoing) (*syncproto.PushAnswer, error) {
@@ -412,7 +438,7 @@ func (s *syncRun) settle(ctx context.Context, feed syncproto.FeedID, batch []out
 			return true, err
 		}
 		if r, ok := s.c.receipt(batch[i].id); ok && res.Status.Stored() && r.entry.Body != batch[i].body {
-			s.report.Warnings = append(s.report.Warnings, fmt.Sprintf("the server holds another body of changeset %s; it is sent again", batch[i].id))
+			s.doubts = append(s.doubts, batch[i].id)
 		}
 	}
 	return false, nil

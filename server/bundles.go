@@ -155,7 +155,7 @@ func (d *delivery) redaction(ctx context.Context, message []byte) error {
 		return nil
 	}
 	return d.s.replica.InTx(ctx, func(tx *replica.Tx) error {
-		if err := tx.Redact(r.Changeset, body); syncproto.CodeOf(err) == "" {
+		if err := tx.Redact(r.Changeset, body, r.Erased); syncproto.CodeOf(err) == "" {
 			return err
 		}
 		return nil

@@ -232,23 +232,33 @@ func (s *Server) postRedactions(c echo.Context, who caller) error {
 		}
 	}
 	ctx := c.Request().Context()
-	bodies := make([]syncproto.Body, len(redactions))
+	var refusal error // of one item; the others stand: none may stop another
+	bodies := make([]*syncproto.Body, len(redactions))
 	for i, r := range redactions {
 		l, err := s.replica.Changeset(ctx, r.Changeset)
-		if err != nil || l.Scope != scope.Scope {
-			return errNotFound
+		if errors.Is(err, replica.ErrNotFound) || err == nil && l.Scope != scope.Scope {
+			refusal = errNotFound
+			continue
 		}
-		if bodies[i], err = bodyFor(l, r.Body); err != nil {
+		if err != nil {
 			return err
 		}
+		body, err := bodyFor(l, r.Body)
+		if err != nil {
+			refusal = err
+			continue
+		}
+		bodies[i] = &body
 	}
-	var refusal error // of one item; those before it stand, and nothing need be undone
 	err = s.replica.InTx(ctx, func(tx *replica.Tx) error {
 		for i, r := range redactions {
-			err := tx.Redact(r.Changeset, bodies[i])
+			if bodies[i] == nil {
+				continue
+			}
+			err := tx.Redact(r.Changeset, *bodies[i], r.Erased)
 			if syncproto.CodeOf(err) != "" {
 				refusal = err
-				return nil
+				continue
 			}
 			if err != nil {
 				return err

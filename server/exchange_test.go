@@ -302,7 +302,7 @@ func TestErasedValueIsWithheldThenRedacted(t *testing.T) {
 	l.push(plain)
 	redact := func(body syncproto.Body) answer {
 		p := plain.Packet.WithBody(body)
-		return l.send(request{method: "POST", path: scopePath(s.Registry, "redactions"), body: message(t, syncproto.Redaction{Changeset: plain.ID, Body: p.Body})})
+		return l.send(request{method: "POST", path: scopePath(s.Registry, "redactions"), body: message(t, syncproto.Redaction{Changeset: plain.ID, Body: p.Body, Erased: []uint64{1}})})
 	}
 	values, err := plain.Open(nil)
 	if err != nil {
@@ -322,7 +322,7 @@ func TestErasedValueIsWithheldThenRedacted(t *testing.T) {
 	visit, opening := s.Coordinator.OpenVisit(prototest.Region)
 	l.push(opening)
 	p := plain.Packet.WithBody(redacted)
-	if a := l.send(request{method: "POST", path: scopePath(visit.Scope, "redactions"), body: message(t, syncproto.Redaction{Changeset: plain.ID, Body: p.Body})}); a.status != http.StatusNotFound {
+	if a := l.send(request{method: "POST", path: scopePath(visit.Scope, "redactions"), body: message(t, syncproto.Redaction{Changeset: plain.ID, Body: p.Body, Erased: []uint64{1}})}); a.status != http.StatusNotFound {
 		t.Fatalf("by way of another scope: %v", a)
 	}
 	if a := redact(redacted); a.status != http.StatusNoContent {

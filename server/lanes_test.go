@@ -210,7 +210,7 @@ func TestErasedValueLeavesTheSnapshot(t *testing.T) {
 		t.Fatalf("I12: the body is of form %d", b.Form)
 	}
 	body := redactedBody(t, s, v, name, 1)
-	err := s.server.replica.InTx(context.Background(), func(tx *replica.Tx) error { return tx.Redact(name.ID, body) })
+	err := s.server.replica.InTx(context.Background(), func(tx *replica.Tx) error { return tx.Redact(name.ID, body, []uint64{1}) })
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -481,7 +481,7 @@ func TestBundleCarriesRedactions(t *testing.T) {
 	name := s.Monitor.Feed(v).Sign(prototest.Create(e, 2200), prototest.Set(e, 2201, "a name"))
 	order := s.Protection.Feed(v).Sign(prototest.Erase(e, prototest.OpOf(name, 1)))
 	body := redactedBody(t, s, v, name, 1)
-	red := message(t, syncproto.Redaction{Changeset: name.ID, Body: name.Packet.WithBody(body).Body})
+	red := message(t, syncproto.Redaction{Changeset: name.ID, Body: name.Packet.WithBody(body).Body, Erased: []uint64{1}})
 	junk := message(t, syncproto.Redaction{Changeset: opening.ID, Body: name.Packet.WithBody(body).Body})
 	content := append(packetItems(opening, name, order),
 		syncproto.BundleItem{Kind: syncproto.ItemRedaction, Content: junk},

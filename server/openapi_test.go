@@ -144,7 +144,7 @@ func TestAnswersAreThoseDescribed(t *testing.T) {
 	path := blobPath(hashOf(data), v.Scope)
 	scope := v.Scope.String()
 	chunk := l.snapshot(v.Scope).Chunks[0].Hash.String()
-	redaction := message(t, syncproto.Redaction{Changeset: one.ID, Body: one.Packet.WithBody(redactedBody(t, s, v, one, 1)).Body})
+	redaction := message(t, syncproto.Redaction{Changeset: one.ID, Body: one.Packet.WithBody(redactedBody(t, s, v, one, 1)).Body, Erased: []uint64{1}})
 	asJSON := map[string]string{"Accept": "application/json"}
 	piece := map[string]string{offsetHeader: "0", lengthHeader: "6"}
 	s.server.signNow(t.Context())

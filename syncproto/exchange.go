@@ -119,6 +119,7 @@ type ScopeInfo struct {
 type Redaction struct {
 	Changeset ChangesetID `cbor:"1,keyasint"`
 	Body      []byte      `cbor:"2,keyasint"` // as in Packet.Body
+	Erased    []uint64    `cbor:"3,keyasint"` // indexes of the operations whose values are not in it: nobody without the key can see that
 }
 
 // SnapshotManifest lists the chunks of a first sync. Each chunk is a zstd frame of a CBOR sequence of PullItem, named by

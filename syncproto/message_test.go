@@ -22,7 +22,7 @@ func messages() []any {
 		&Offer{[]FeedHead{{feed, 1, Short{2}}}, Cursor{Hash{1}, 2}},
 		&OfferAnswer{[]FeedWant{{feed, 1}}, []FeedHead{{feed, 1, Short{2}}}, true, 1, Hash{2}, []FeedID{feed}},
 		&PushAnswer{[]PushResult{{cs, StatusRefused, CodeMalformed, "d", true}}, []byte{1}},
-		&PullItem{1, []byte{2}, 3}, &PullEnd{Cursor{Hash{1}, 2}, true, 3}, &ScopeInfo{ScopeID{1}, 2}, &Redaction{cs, []byte{1}},
+		&PullItem{1, []byte{2}, 3}, &PullEnd{Cursor{Hash{1}, 2}, true, 3}, &ScopeInfo{ScopeID{1}, 2}, &Redaction{cs, []byte{1}, []uint64{2}},
 		&SnapshotManifest{ScopeID{1}, Hash{2}, 3, []Chunk{{Hash{1}, 2, 3}}},
 		&AttentionItem{id, []string{"heads"}, []Field{2201}, &feed, &cs, CodeFork},
 		&HistoryItem{cs, 1, KindSet, DeviceID{1}, PersonID{2}, 3, 4, "head", []string{"x"}, id, 2201},

@@ -33,8 +33,8 @@ func (h *visit) redacted(t tb, cs *syncproto.Changeset, places ...int) syncproto
 	return syncproto.Body{Form: syncproto.BodySealed, Content: box}
 }
 
-func (s *store) redact(id syncproto.ChangesetID, body syncproto.Body) error {
-	return s.r.InTx(ctx, func(tx *replica.Tx) error { return tx.Redact(id, body) })
+func (s *store) redact(id syncproto.ChangesetID, body syncproto.Body, erased ...uint64) error {
+	return s.r.InTx(ctx, func(tx *replica.Tx) error { return tx.Redact(id, body, erased) })
 }
 
 // serves returns the body that the store passes on.
@@ -52,7 +52,7 @@ func (s suite) erased(t *testing.T) {
 	st.rosterTo(t, h.Org, 0)
 	st.push(t, h.opening, work)
 	body := h.redacted(t, work, 1)
-	if err := st.redact(work.ID, body); syncproto.CodeOf(err) != syncproto.CodeUnauthorized {
+	if err := st.redact(work.ID, body, 1); syncproto.CodeOf(err) != syncproto.CodeUnauthorized {
 		t.Fatalf("values may be dropped without an order: %v", err)
 	}
 	st.push(t, h.by(h.Protection, prototest.Erase(h.obs, prototest.OpOf(work, 1))))
@@ -67,14 +67,14 @@ func (s suite) erased(t *testing.T) {
 	if list, err := st.r.Unredacted(ctx, h.v.Scope); err != nil || len(list) != 1 || len(list[0].Places) != 1 || list[0].Places[0] != 1 {
 		t.Fatalf("to be redacted = %+v, %v", list, err)
 	}
-	if err := st.redact(work.ID, syncproto.Body{Form: syncproto.BodyWithheld}); err == nil {
+	if err := st.redact(work.ID, syncproto.Body{Form: syncproto.BodyWithheld}, 1); err == nil {
 		t.Fatal("all values were dropped at once")
 	}
-	if err := st.redact(work.ID, work.Body); err == nil {
-		t.Fatal("the body with the erased value passed for the redacted one")
+	if err := st.redact(work.ID, work.Body, 0, 2); err == nil {
+		t.Fatal("a body whose maker does not know of the order passed for the redacted one")
 	}
-	check(t, st.redact(work.ID, body))
-	check(t, st.redact(work.ID, body)) // after a lost answer
+	check(t, st.redact(work.ID, body, 1))
+	check(t, st.redact(work.ID, body, 1)) // after a lost answer
 	for k := range 3 {
 		if got := st.serves(t, work); !bytes.Equal(got.Content, body.Content) {
 			t.Fatalf("I12: round %d: the store passes on another body than the redacted one", k)
@@ -121,13 +121,16 @@ func (s suite) erasedTwice(t *testing.T) {
 	st := s.new(t)
 	st.rosterTo(t, h.Org, 0)
 	st.push(t, h.opening, work, h.by(h.Protection, prototest.Erase(h.obs, prototest.OpOf(work, 1))))
-	check(t, st.redact(work.ID, h.redacted(t, work, 1)))
+	check(t, st.redact(work.ID, h.redacted(t, work, 1), 1))
 	st.push(t, h.by(h.Protection, prototest.Erase(h.obs, prototest.OpOf(work, 2))))
 	if got := st.serves(t, work); got.Form != syncproto.BodyWithheld {
 		t.Fatal("I12: the value of the second order is still passed on")
 	}
 	st.rebuilds(t)
-	check(t, st.redact(work.ID, h.redacted(t, work, 1, 2)))
+	if err := st.redact(work.ID, h.redacted(t, work, 1), 1); err == nil {
+		t.Fatal("I12: a redaction that is older than the second order passed for a newer one")
+	}
+	check(t, st.redact(work.ID, h.redacted(t, work, 1, 2), 1, 2))
 	if got := st.serves(t, work); got.Form != syncproto.BodySealed {
 		t.Fatal("the body is withheld though it was redacted")
 	}
@@ -152,11 +155,11 @@ func (s suite) erasedPlain(t *testing.T) {
 		return syncproto.Body{Form: syncproto.BodyPlain, Content: values.Redact(drop).Encode()}
 	}
 	for _, places := range [][]int{{}, {1}, {1, 2}} {
-		if err := st.redact(work.ID, plain(places...)); err == nil {
+		if err := st.redact(work.ID, plain(places...), 2); err == nil {
 			t.Fatalf("values %v were dropped, 2 was ordered", places)
 		}
 	}
-	check(t, st.redact(work.ID, plain(2)))
+	check(t, st.redact(work.ID, plain(2), 2))
 	if got := st.serves(t, work); bytes.Contains(got.Content, []byte("private")) || !bytes.Contains(got.Content, []byte("colony")) {
 		t.Fatalf("I12: the body is %q", got.Content)
 	}

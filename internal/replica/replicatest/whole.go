@@ -43,7 +43,7 @@ func (s suite) rebuild(t *testing.T) {
 	st := s.new(t)
 	st.rosterTo(t, h.Org, 0)
 	st.push(t, h.all...)
-	check(t, st.redact(work.ID, h.redacted(t, work, 1)))
+	check(t, st.redact(work.ID, h.redacted(t, work, 1), 1))
 	next := h.by(h.Health, prototest.Create(h.Entity(), interview))
 	after := h.by(h.Health, prototest.Create(h.Entity(), interview))
 	st.want(t, after, syncproto.StatusHeld, syncproto.CodeHeldPrev)
