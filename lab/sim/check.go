@@ -146,6 +146,11 @@ func (w *World) Settle(rounds int) {
 			w.delivered(l, r)
 			w.agrees(l, r)
 		}
+		for _, l := range w.laptops {
+			for _, sc := range r.Scopes() {
+				w.values(l, sc.Scope)
+			}
+		}
 		w.places(db)
 		w.forks(r)
 		for _, sc := range r.Scopes() {
@@ -192,6 +197,38 @@ func (w *World) agrees(l *laptop, r *replica.Replica) {
 			w.failf("I14: %s and the server disagree on visit %s: %s", l.name, sc.Scope, w.difference(sc.Scope, l.c.Replica(), r))
 		}
 	}
+}
+
+// values holds that whoever is given the key of a visit reads in it what the first coordinator reads.
+func (w *World) values(l *laptop, id syncproto.ScopeID) {
+	if l.revoked || l == w.lead {
+		return
+	}
+	st, ok := l.c.Replica().Scope(id)
+	if !ok || !slices.ContainsFunc(l.c.Roster().KeyHolders(&st.Standing), func(d syncproto.Device) bool { return d.ID == l.device }) {
+		return
+	}
+	want, got := w.lead.reads(id), l.reads(id)
+	for at, v := range want {
+		if v != "" && got[at] != v {
+			w.failf("I14: %s reads %q at %v of visit %s where %s reads %q", l.name, got[at], at, id, w.lead.name, v)
+		}
+	}
+}
+
+// reads returns every value that stands in a visit; "" where it is locked or erased.
+func (l *laptop) reads(id syncproto.ScopeID) map[erasedValue]string {
+	out := map[erasedValue]string{}
+	views, err := l.c.Records(context.Background(), id, "")
+	l.w.must(err)
+	for _, v := range views {
+		for _, f := range v.Fields {
+			for _, h := range f.Heads {
+				out[erasedValue{h.Changeset, h.Index}] = h.Value
+			}
+		}
+	}
+	return out
 }
 
 // difference says what one replica has and the other lacks.
@@ -250,7 +287,6 @@ func (w *World) forks(r *replica.Replica) {
 				continue
 			}
 			slices.SortFunc(ids, func(a, b syncproto.ChangesetID) int { return slices.Compare(a[:], b[:]) })
-			w.facts.files += 0
 			if !slices.ContainsFunc(forks, func(f replica.Fork) bool { return f.Feed == at.feed && f.N == at.n && slices.Equal(f.Changesets, ids) }) {
 				w.failf("I7: feed %s has %v at number %d, and no incident says so: %v", at.feed, ids, at.n, forks)
 			}

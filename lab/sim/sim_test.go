@@ -4,6 +4,7 @@ import (
 	"flag"
 	"fmt"
 	"slices"
+	"strings"
 	"testing"
 	"testing/cryptotest"
 	"testing/synctest"
@@ -15,6 +16,7 @@ var (
 	moreSeeds = flag.Int("seeds", 0, "run this many seeds; 0 runs as many as fit into -budget")
 	firstSeed = flag.Uint64("first", 1, "first seed of a run")
 	budget    = flag.Duration("budget", time.Minute, "time to spend where -seeds is 0")
+	dump      = flag.Bool("dump", false, "print what happened")
 	steps     = flag.Int("steps", 70, "things that happen in one run")
 )
 
@@ -22,12 +24,12 @@ const rounds = 4 // of sync by everybody, after which all must agree
 
 // run lets a world live and returns what happened, line by line. Every third seed checks safety only: nobody gets the
 // chance to settle.
-func run(t *testing.T, seed uint64) (trace []string) {
+func run(t *testing.T, seed uint64, trace *[]string) {
 	cryptotest.SetGlobalRandom(t, seed)
 	synctest.Test(t, func(t *testing.T) {
 		w := New(t, seed)
 		defer w.Close()
-		defer func() { trace = w.trace }()
+		defer func() { *trace = w.trace }()
 		for range *steps {
 			w.Step()
 			if t.Failed() {
@@ -39,7 +41,6 @@ func run(t *testing.T, seed uint64) (trace []string) {
 		}
 		w.Finish()
 	})
-	return trace
 }
 
 func TestSim(t *testing.T) {
@@ -62,12 +63,17 @@ func TestSim(t *testing.T) {
 func twice(t *testing.T, seed uint64) {
 	t.Run(fmt.Sprint(seed), func(t *testing.T) {
 		var a, b []string
-		t.Run("once", func(t *testing.T) { a = run(t, seed) })
+		defer func() {
+			if *dump {
+				t.Log("\n" + strings.Join(a, "\n"))
+			}
+		}()
+		t.Run("once", func(t *testing.T) { run(t, seed, &a) })
 		if t.Failed() {
 			t.Logf("replay with: go test ./sim -run Sim -seed %d -v\n%s", seed, last(a))
 			return
 		}
-		t.Run("again", func(t *testing.T) { b = run(t, seed) })
+		t.Run("again", func(t *testing.T) { run(t, seed, &b) })
 		if i := slices.IndexFunc(a, func(string) bool { return !slices.Equal(a, b) }); i >= 0 {
 			for i = range min(len(a), len(b)) {
 				if a[i] != b[i] {

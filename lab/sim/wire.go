@@ -64,7 +64,7 @@ func (t *wire) RoundTrip(req *http.Request) (*http.Response, error) {
 		return nil, fmt.Errorf("connection refused")
 	}
 	fault := w.line.next()
-	w.note("  %s %s %s", req.Method, req.URL.RequestURI(), fault)
+	w.note("  %s %s %s %s", t.l.name, req.Method, req.URL.RequestURI(), fault)
 	switch fault {
 	case "":
 		return t.serve(req, body, nil)
