@@ -75,8 +75,11 @@ func adviceFor(err error) advice {
 			return wire[syncproto.CodeUnauthorized]
 		}
 	}
-	if ad, ok := wire[syncproto.CodeOf(err)]; ok {
-		return ad
+	var coded *syncproto.Error
+	if errors.As(err, &coded) {
+		if ad, ok := wire[coded.Code]; ok {
+			return ad
+		}
 	}
 	return elsewise
 }

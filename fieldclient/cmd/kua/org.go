@@ -53,8 +53,35 @@ func (a *app) org() *cobra.Command {
 				"%s is founded. You are its first coordinator.\nMove %s and %s to two places without a network, now.", f.Organisation, rootFile, recoveryFile)
 		})
 	})
-	return a.group("org", "Make an organisation", c)
+	return a.group("org", "Make an organisation, and use its recovery key", c, a.orgRecover())
 }
 
 // errKeysUnused says what to do with key files whose organisation never came to be.
 var errKeysUnused = errors.New("if key files were written, they belong to no organisation: delete them before you try again")
+
+func (a *app) orgRecover() *cobra.Command {
+	var file string
+	c := &cobra.Command{Use: "recover --recovery-key FILE", Short: "Open every visit with the recovery key, where no holder of a key is left",
+		Long: "Open every visit on this laptop with the organisation's recovery key, and wrap what it opens to this laptop. Its passphrase\n" +
+			"comes from KUA_KEYFILE_PASSPHRASE_FILE or KUA_KEYFILE_PASSPHRASE, or is asked for. Sync first, so that the visits are here."}
+	c.Flags().StringVar(&file, "recovery-key", "", "the file that `kua org create` wrote")
+	required(c, "recovery-key")
+	return a.command(c, func(ctx context.Context, _ []string) error {
+		return a.open(ctx, func(c *fieldclient.Client) error {
+			secret, err := a.secret("keyfile-passphrase", "Passphrase of the key file: ")
+			if err != nil {
+				return err
+			}
+			key, err := offline.Read(file, secret)
+			if err != nil {
+				return err
+			}
+			opened, err := c.Recover(ctx, key)
+			clear(key)
+			if err != nil {
+				return err
+			}
+			return a.say(map[string]int{"opened": opened}, "%d visits were opened. `kua sync` gives their keys to everybody who is entitled.", opened)
+		})
+	})
+}

@@ -8,21 +8,8 @@ import (
 	"github.com/spf13/cobra"
 
 	"kua/fieldclient"
-	"kua/internal/replica"
 	"kua/syncproto"
 )
-
-// waitingWork is one quarantined changeset.
-type waitingWork struct {
-	Changeset  syncproto.ChangesetID `json:"changeset"`
-	Scope      syncproto.ScopeID     `json:"scope"`
-	Person     string                `json:"person"`
-	Device     syncproto.DeviceID    `json:"device"`
-	Code       syncproto.Code        `json:"code"`
-	Operations int                   `json:"operations"`
-	Received   int64                 `json:"received"` // Unix milliseconds
-	Decision   string                `json:"decision"` // waits, admitted or declined
-}
 
 var quarantineWords = map[syncproto.Code]string{
 	syncproto.CodeQuarantineLate:    "came after its laptop or its author's mandate was revoked",
@@ -46,8 +33,7 @@ func (a *app) quarantine() *cobra.Command {
 					fmt.Fprintln(w, "Nothing is quarantined.")
 				}
 				for _, q := range rows {
-					fmt.Fprintf(w, "%s\n    %d operations by %s, laptop %s: %s\n    received %s, %s\n", q.Changeset, q.Operations, q.Person, q.Device,
-						quarantineWords[q.Code], when(q.Received), q.Decision)
+					fmt.Fprintf(w, "%s\n    %d operations by %s, laptop %s: %s\n    %s\n", q.Changeset, q.Ops, q.Name, q.Device, quarantineWords[q.Code], q.Decision)
 				}
 			})
 		})
@@ -57,29 +43,17 @@ func (a *app) quarantine() *cobra.Command {
 		a.decide("decline CHANGESET… --reason TEXT", "Leave it without effect: it stays in the record and no longer waits", false))
 }
 
-func quarantined(ctx context.Context, c *fieldclient.Client, all bool) ([]waitingWork, error) {
-	out := []waitingWork{}
+func quarantined(ctx context.Context, c *fieldclient.Client, all bool) ([]fieldclient.Quarantined, error) {
+	out := []fieldclient.Quarantined{}
 	for _, s := range c.Replica().Scopes() {
-		declined, err := c.Replica().Decided(ctx, s.Scope)
+		list, err := c.Quarantine(ctx, s.Scope)
 		if err != nil {
 			return nil, err
 		}
-		err = c.Replica().Quarantined(ctx, s.Scope, func(l replica.Logged) error {
-			m, _ := c.Roster().Member(l.Person)
-			q := waitingWork{l.ID, l.Scope, m.Name, l.Device, l.Quarantine, l.Count, l.Received, "waits"}
-			switch {
-			case l.Admitted:
-				q.Decision = "admitted"
-			case l.N <= declined[l.Feed]:
-				q.Decision = "declined"
-			}
-			if all || q.Decision == "waits" {
+		for _, q := range list {
+			if all || q.Decision == "waiting" {
 				out = append(out, q)
 			}
-			return nil
-		})
-		if err != nil {
-			return nil, err
 		}
 	}
 	return out, nil

@@ -12,7 +12,7 @@ import (
 )
 
 func (a *app) record() *cobra.Command {
-	return a.group("record", "Show, create, remove and restore records", a.recordShow(), a.recordCreate(), a.recordRemove(), a.recordRestore())
+	return a.group("record", "Show, create, remove, restore and join records", a.recordShow(), a.recordCreate(), a.recordRemove(), a.recordRestore(), a.recordSame())
 }
 
 func (a *app) recordShow() *cobra.Command {
@@ -101,4 +101,33 @@ func (a *app) onRecord(do recordAction, done string) func(context.Context, []str
 			return a.say(saved, "%s", done)
 		})
 	}
+}
+
+func (a *app) recordSame() *cobra.Command {
+	c := &cobra.Command{Use: "same RECORD OTHER", Short: "Say that a record is the same as another one: both stay, seen as one", Args: cobra.ExactArgs(2),
+		Long: "Say that a record is the same as another one of its kind: two people registered one thing. Both stay. The other one shows\n" +
+			"the statements of both, and where they differ, a conflict."}
+	return a.command(c, func(ctx context.Context, args []string) error {
+		return a.open(ctx, func(c *fieldclient.Client) error {
+			p, err := recordNamed(ctx, c, args[0])
+			if err != nil {
+				return err
+			}
+			other, err := recordNamed(ctx, c, args[1])
+			if err != nil {
+				return err
+			}
+			if p.scope != other.scope {
+				return fmt.Errorf("the two records are of different visits (%w)", errUsage)
+			}
+			if err := mayIn(c, p.scope, syncproto.RightResolve); err != nil {
+				return err
+			}
+			saved, err := c.Alias(ctx, p.scope, p.entity, other.entity)
+			if err != nil {
+				return err
+			}
+			return a.say(saved, "Saved.")
+		})
+	})
 }

@@ -46,6 +46,12 @@ func writeView(w io.Writer, v fieldclient.View) {
 	if v.ReadOnly {
 		fmt.Fprintln(w, "    holds something newer: update Kua to change it")
 	}
+	if v.AliasOf != nil {
+		fmt.Fprintf(w, "    the same as %s, which shows both\n", v.AliasOf)
+	}
+	for _, id := range v.Aliases {
+		fmt.Fprintf(w, "    together with %s\n", id)
+	}
 	for _, f := range v.Fields {
 		if f.Name != existence.Name || len(f.Review) > 0 {
 			writeField(w, f)

@@ -143,7 +143,7 @@ func (w *season) theft() {
 	w.shown("dana", "sync")
 	w.kua("saule", "sync")
 	waiting := w.kua("saule", "quarantine", "list", "--json")
-	w.sees(waiting.at("0", "code") == "late-after-revocation" && waiting.at("0", "person") == "dana", "her late note waits in quarantine")
+	w.sees(waiting.at("0", "code") == "late-after-revocation" && waiting.at("0", "name") == "dana", "her late note waits in quarantine")
 	w.sees(!strings.Contains(w.kua("saule", "visit", "show", w.visit).out, "danawrotethisonthetrain"), "it has no effect yet")
 	w.shown("saule", "quarantine", "admit", waiting.at("0", "changeset"), "--reason", "it was found in her bag")
 	w.sees(strings.Contains(w.kua("saule", "visit", "show", w.visit).out, "danawrotethisonthetrain"), "a person let it take effect")
