@@ -1,6 +1,7 @@
 package fieldclient
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -245,6 +246,9 @@ func (c *Client) Recover(ctx context.Context, recovery []byte) (int, error) {
 	private, err := seal.ParsePrivateKey(recovery)
 	if err != nil {
 		return 0, fmt.Errorf("recovering: %w", err)
+	}
+	if org := c.rep.Roster().Organisation(); org == nil || !bytes.Equal(private.Public().Bytes(), org.Recovery) {
+		return 0, errors.New("recovering: this is not the recovery key of this organisation: take the other file")
 	}
 	opened := 0
 	for _, st := range c.rep.Scopes() {
