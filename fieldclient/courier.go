@@ -136,15 +136,10 @@ func (c *Client) ImportBundle(ctx context.Context, r io.Reader) (BundleReport, e
 
 // importRoster adds a roster record if it continues the list; records that are here already are passed over.
 func (c *Client) importRoster(ctx context.Context, rec []byte, rep *BundleReport) error {
-	signed, err := syncproto.ParseSigned(rec, syncproto.ContextRoster)
-	if err != nil {
-		rep.Bad++
+	if isKnown(c.rep.Roster(), rec) {
 		return nil
 	}
-	if _, ok := c.rep.Roster().IndexOf(signed.ID()); ok {
-		return nil
-	}
-	err = c.AppendRoster(ctx, [][]byte{rec})
+	err := c.AppendRoster(ctx, [][]byte{rec})
 	if syncproto.CodeOf(err) != "" {
 		rep.Bad++
 		return nil

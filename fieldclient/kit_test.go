@@ -71,6 +71,10 @@ func (o *team) laptop(name string, role syncproto.Role, region string) *laptop {
 		o.t.Fatal(err)
 	}
 	l := &laptop{Client: c, t: o.t, cfg: cfg, name: name}
+	root := enrolState{Root: o.root.Public().(ed25519.PublicKey)} // as an invitation tells it
+	if err := c.vault.InTx(context.Background(), func(tx *vault.Tx) error { return putState(tx, statePending, root) }); err != nil {
+		o.t.Fatal(err)
+	}
 	id, _ := syncproto.RandomID(rand.Reader)
 	grant, _ := syncproto.RandomID(rand.Reader)
 	l.person = id

@@ -47,49 +47,80 @@ func (c *Client) Found(ctx context.Context, f Founding) error {
 	if hello.Server != syncproto.DeviceIDOf(hello.Key) || hello.Server != syncproto.DeviceID(code.Server) {
 		return errors.New("founding: the server that answers is not the one that printed this setup code: nothing was sent")
 	}
-	records, err := c.foundingRecords(f, hello)
+	begun, err := c.beginFounding(ctx, f, hello)
 	if err != nil {
 		return fmt.Errorf("founding: %w", err)
 	}
-	body, err := rawSequence(records)
+	body, err := rawSequence(begun.Records)
 	if err != nil {
 		return err
 	}
 	_, err = r.do(ctx, request{method: http.MethodPost, path: "/v1/roster", body: body, contentType: "application/cbor-seq",
 		headers: map[string]string{"Kua-Setup": f.Setup}, anonymous: true})
-	if err != nil {
+	if err != nil && !r.foundedBy(ctx, begun.Root) { // an answer may have been lost
 		return fmt.Errorf("founding: %w", err)
 	}
-	return c.join(ctx, &Server{r.base, hello.Server}, clock, records)
+	return c.join(ctx, &Server{r.base, hello.Server}, clock, enrolState{Root: begun.Root}, begun.Records)
 }
 
-func (c *Client) foundingRecords(f Founding, hello syncproto.Hello) ([][]byte, error) {
+// stateFounding keeps what is sent to found an organisation, so that a second try after a lost answer or a crash sends
+// the same: the server takes only one, and its only coordinator must be this laptop.
+const stateFounding = "founding"
+
+type foundingState struct {
+	Server  syncproto.DeviceID `cbor:"1,keyasint"`
+	Root    []byte             `cbor:"2,keyasint"`
+	Records [][]byte           `cbor:"3,keyasint"`
+}
+
+// beginFounding returns what an earlier try made for this server, or makes it.
+func (c *Client) beginFounding(ctx context.Context, f Founding, hello syncproto.Hello) (foundingState, error) {
+	var state foundingState
+	err := c.getState(ctx, stateFounding, &state)
+	if err == nil && state.Server == hello.Server || err != nil && !errors.Is(err, vault.ErrNotFound) {
+		return state, err
+	}
+	state.Server = hello.Server
+	if state.Root, state.Records, err = c.foundingRecords(f, hello); err != nil {
+		return state, err
+	}
+	return state, c.vault.InTx(ctx, func(tx *vault.Tx) error { return putState(tx, stateFounding, state) })
+}
+
+// foundedBy reports whether the server has taken the organisation of this root key.
+func (r *Remote) foundedBy(ctx context.Context, root []byte) bool {
+	hello, _, err := r.Hello(ctx)
+	return err == nil && slices.Equal(hello.Root, root)
+}
+
+func (c *Client) foundingRecords(f Founding, hello syncproto.Hello) (rootPub []byte, records [][]byte, err error) {
 	rootPub, root, err := ed25519.GenerateKey(c.cfg.Rand)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	recovery, err := seal.GenerateRecipient(c.cfg.Rand)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	if err := f.Keep(root.Seed(), recovery.Bytes()); err != nil {
-		return nil, fmt.Errorf("keeping the offline keys: %w", err)
+		return nil, nil, fmt.Errorf("keeping the offline keys: %w", err)
 	}
 	person, err := syncproto.RandomID(c.cfg.Rand)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	grant, err := syncproto.RandomID(c.cfg.Rand)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	return c.signRecords(root, &syncproto.Roster{},
+	records, err = c.signRecords(root, &syncproto.Roster{},
 		syncproto.RosterRecord{Organisation: &syncproto.Organisation{Name: f.Organisation, Root: rootPub, Recovery: recovery.Public().Bytes()}},
 		syncproto.RosterRecord{Server: &syncproto.ServerKey{ID: hello.Server, Key: hello.Key, Origin: hello.Origin}},
 		syncproto.RosterRecord{Member: &syncproto.Member{Person: person, Name: f.Coordinator}},
 		syncproto.RosterRecord{Device: c.certificate(person, "first coordinator")},
 		syncproto.RosterRecord{Grant: &syncproto.Grant{ID: grant, Person: person, Role: syncproto.RoleCoordinator, Region: syncproto.AllRegions}},
 	)
+	return rootPub, records, err
 }
 
 func (c *Client) certificate(owner syncproto.PersonID, label string) *syncproto.Device {
@@ -118,10 +149,13 @@ func (c *Client) signRecords(key ed25519.PrivateKey, on *syncproto.Roster, recor
 	return out, nil
 }
 
-// join remembers the server and takes the roster in.
-func (c *Client) join(ctx context.Context, server *Server, clock clockState, records [][]byte) error {
+// join remembers the server, and the root key that its roster must hang on, and takes the roster in.
+func (c *Client) join(ctx context.Context, server *Server, clock clockState, pending enrolState, records [][]byte) error {
 	err := c.vault.InTx(ctx, func(tx *vault.Tx) error {
 		if err := putState(tx, stateServer, server); err != nil {
+			return err
+		}
+		if err := putState(tx, statePending, pending); err != nil {
 			return err
 		}
 		return putState(tx, stateClock, clock)
@@ -134,6 +168,27 @@ func (c *Client) join(ctx context.Context, server *Server, clock clockState, rec
 	c.mu.Unlock()
 	return c.AppendRoster(ctx, records)
 }
+
+// checkRoot refuses a first roster that hangs on another root key than this laptop was told of.
+func (c *Client) checkRoot(ctx context.Context, root []byte) error {
+	if c.rep.Roster().Len() > 0 {
+		return nil
+	}
+	var told enrolState
+	err := c.getState(ctx, statePending, &told)
+	if errors.Is(err, vault.ErrNotFound) {
+		return fmt.Errorf("reading the roster: %w: begin with an invitation", ErrNotEnrolled)
+	}
+	if err != nil {
+		return err
+	}
+	if !slices.Equal(root, told.Root) {
+		return errOtherRoot
+	}
+	return nil
+}
+
+var errOtherRoot = syncproto.Refuse(syncproto.CodeUnauthorized, "the roster is not that of the organisation that invited you: nothing of it was taken; ask your coordinator")
 
 // Server returns the server that this laptop belongs to, or nil before it has been enrolled.
 func (c *Client) Server() *Server { return c.server }
@@ -153,6 +208,7 @@ func (c *Client) postRecords(ctx context.Context, make func(*syncproto.Roster) (
 	if err != nil {
 		return err
 	}
+	var records [][]byte
 	for try := 1; ; try++ {
 		s := &syncRun{c: c, r: r, progress: func(Progress) {}}
 		if err := s.greet(ctx); err != nil {
@@ -162,11 +218,14 @@ func (c *Client) postRecords(ctx context.Context, make func(*syncproto.Roster) (
 			return err
 		}
 		roster := c.rep.Roster()
+		if len(records) > 0 && isKnown(roster, records[len(records)-1]) {
+			return nil // the server had taken them; only its answer was lost
+		}
 		list, err := make(roster)
-		if err != nil {
+		if err != nil || len(list) == 0 {
 			return err
 		}
-		records, err := c.signRecords(c.keys.signing, roster, list...)
+		records, err = c.signRecords(c.keys.signing, roster, list...)
 		if err != nil {
 			return err
 		}
@@ -260,11 +319,7 @@ func (c *Client) Enrol(ctx context.Context, inv syncproto.InvitationCard, label 
 		return nil, fmt.Errorf("enrolling: %w", err)
 	}
 	state := enrolState{inv.Root, syncproto.Words(req.Transcript(inv.Root))}
-	err = c.vault.InTx(ctx, func(tx *vault.Tx) error { return putState(tx, statePending, state) })
-	if err != nil {
-		return nil, err
-	}
-	return state.Words, c.join(ctx, &Server{r.base, hello.Server}, clock, nil)
+	return state.Words, c.join(ctx, &Server{r.base, hello.Server}, clock, state, nil)
 }
 
 func (r *Remote) exchangeAnonymous(ctx context.Context, method, path string, in any) error {
@@ -306,7 +361,7 @@ func (c *Client) FinishEnrol(ctx context.Context) error {
 		}
 	}
 	if check.Len() == 0 || !slices.Equal(check.Organisation().Root, state.Root) {
-		return errors.New("finishing the enrolment: the server's roster is not that of the organisation that invited you: ask your coordinator")
+		return fmt.Errorf("finishing the enrolment: %w", errOtherRoot)
 	}
 	if d, ok := check.Device(c.keys.device.ID); !ok || d.Revoked() {
 		return ErrNotEnrolled
@@ -393,7 +448,9 @@ func (c *Client) Approve(ctx context.Context, invitation string, words []string)
 		return device, fmt.Errorf("approving: %s", p.Fault)
 	}
 	device = syncproto.DeviceIDOf(p.request.Signing)
-	err = c.postRecords(ctx, func(*syncproto.Roster) ([]syncproto.RosterRecord, error) { return c.approval(&p, device) })
+	err = c.postRecords(ctx, func(roster *syncproto.Roster) ([]syncproto.RosterRecord, error) {
+		return c.approval(roster, &p, device)
+	})
 	if err != nil {
 		return device, fmt.Errorf("approving: %w", err)
 	}
@@ -405,8 +462,11 @@ func (c *Client) Approve(ctx context.Context, invitation string, words []string)
 	return device, err
 }
 
-func (c *Client) approval(p *Pending, device syncproto.DeviceID) ([]syncproto.RosterRecord, error) {
+func (c *Client) approval(roster *syncproto.Roster, p *Pending, device syncproto.DeviceID) ([]syncproto.RosterRecord, error) {
 	var out []syncproto.RosterRecord
+	if d, ok := roster.Device(device); ok && !d.Revoked() && slices.Equal(d.Sealing, p.request.Sealing) {
+		return nil, nil // approved before; only the request is still there
+	}
 	person := p.want.Person
 	if person == (syncproto.PersonID{}) {
 		id, err := syncproto.RandomID(c.cfg.Rand)

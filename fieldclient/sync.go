@@ -128,6 +128,9 @@ func (s *syncRun) greet(ctx context.Context) error {
 func (s *syncRun) roster(ctx context.Context) error {
 	s.progress(Progress{Phase: "roster"})
 	ours := s.c.rep.Roster()
+	if err := s.sameRoster(ctx, ours); err != nil {
+		return err
+	}
 	if n := s.hello.RosterLen; n < uint64(ours.Len()) {
 		body, err := rawSequence(ours.Records(int(n)))
 		if err != nil {
@@ -146,33 +149,93 @@ func (s *syncRun) roster(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	return s.c.AppendRoster(ctx, records)
+	err = s.c.AppendRoster(ctx, records)
+	if syncproto.CodeOf(err) == syncproto.CodeRosterStale {
+		return s.twoRosters(ctx)
+	}
+	return err
 }
 
-// AppendRoster verifies signed records and adds them to this laptop's roster.
+// sameRoster checks that the server's list, where it is no longer than this laptop's, is the beginning of it.
+func (s *syncRun) sameRoster(ctx context.Context, ours *syncproto.Roster) error {
+	n := s.hello.RosterLen
+	if n == 0 || n > uint64(ours.Len()) {
+		return nil
+	}
+	if at, ok := ours.IndexOf(s.hello.RosterHead); ok && uint64(at) == n-1 {
+		return nil
+	}
+	return s.twoRosters(ctx)
+}
+
+// twoRosters writes down that somebody holds two lists which do not continue each other. There is one list: either the
+// server shows different people different ones, or somebody signed twice while it was being restored.
+func (s *syncRun) twoRosters(ctx context.Context) error {
+	const what = "the server's list of members and laptops is not a continuation of the one on this laptop"
+	err := s.c.vault.InTx(ctx, func(tx *vault.Tx) error { return s.c.note(tx, Incident{What: what}) })
+	return errors.Join(errors.New(what+": nothing was sent, and nothing is lost; show this to your coordinator, and carry your work on a courier bundle meanwhile"), err)
+}
+
+// AppendRoster verifies signed records and adds those that are not here yet to this laptop's roster. What comes before a
+// record that is refused stays. The first list that a laptop takes in must hang on the root key that it was told of in
+// person: whoever else answers, a server or a stick, cannot make it theirs.
 func (c *Client) AppendRoster(ctx context.Context, records [][]byte) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	roster := c.rep.Roster().Clone()
+	var fresh [][]byte
+	var refusal error
 	for _, rec := range records {
-		if err := c.rep.Roster().Clone().Append(rec); err != nil {
-			return fmt.Errorf("reading the roster: %w", err)
+		if isKnown(roster, rec) {
+			continue
 		}
-		if err := c.vault.InTx(ctx, func(tx *vault.Tx) error { _, err := tx.Append(rowRoster, rec); return err }); err != nil {
-			return err
+		if err := roster.Append(rec); err != nil {
+			refusal = fmt.Errorf("reading the roster: %w", err)
+			break
 		}
-		var first int64
-		err := c.rep.InTx(ctx, func(tx *replica.Tx) error {
-			first = tx.NextRow()
-			return tx.AppendRoster(rec)
-		})
-		if err != nil {
-			return fmt.Errorf("reading the roster: %w", err)
-		}
-		if err := c.showNew(ctx, first, nil); err != nil {
-			return err
-		}
+		fresh = append(fresh, rec)
 	}
-	return nil
+	if len(fresh) == 0 {
+		return refusal
+	}
+	if err := c.checkRoot(ctx, roster.Organisation().Root); err != nil {
+		return err
+	}
+	return errors.Join(refusal, c.takeRoster(ctx, fresh))
+}
+
+func isKnown(roster *syncproto.Roster, rec []byte) bool {
+	signed, err := syncproto.ParseSigned(rec, syncproto.ContextRoster)
+	if err != nil {
+		return false
+	}
+	_, ok := roster.IndexOf(signed.ID())
+	return ok
+}
+
+// takeRoster stores verified records durably and reads them in.
+func (c *Client) takeRoster(ctx context.Context, records [][]byte) error {
+	rows := make([]vault.Row, len(records))
+	for i, rec := range records {
+		rows[i] = vault.Row{Kind: rowRoster, Payload: rec}
+	}
+	if err := c.vault.InTx(ctx, func(tx *vault.Tx) error { _, err := tx.AppendAll(rows); return err }); err != nil {
+		return fmt.Errorf("storing the roster: %w", err)
+	}
+	var first int64
+	err := c.rep.InTx(ctx, func(tx *replica.Tx) error {
+		first = tx.NextRow()
+		for _, rec := range records {
+			if err := tx.AppendRoster(rec); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return fmt.Errorf("reading the roster: %w", err)
+	}
+	return c.showNew(ctx, first, nil)
 }
 
 func (s *syncRun) shareKeys(ctx context.Context) (err error) {
