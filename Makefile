@@ -15,12 +15,12 @@ product = GOWORK=off go
 help:
 	@echo 'make demo    play the whole walk: real laptops, a real server, real HTTP'
 	@echo 'make test    everything: check, tests, stories, builds for every platform'
-	@echo 'make build   bin/kua and bin/kua-server'
+	@echo 'make build   bin/kua, bin/kua-server, bin/kua-verify'
 	@echo 'make check   format, vet, staticcheck, import rules'
 	@echo 'make bench   speed;  make fuzz  every decoder for $(FUZZTIME);  make conformance  vectors and the suite of stores'
 
 build:
-	$(product) build -trimpath -o bin/ ./fieldclient/cmd/kua ./server/cmd/kua-server
+	$(product) build -trimpath -o bin/ ./fieldclient/cmd/kua ./server/cmd/kua-server ./syncproto/cmd/kua-verify
 
 demo: build
 	$(product) run ./fieldclient/cmd/walk -bin bin $(DEMO)

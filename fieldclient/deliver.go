@@ -5,6 +5,9 @@ import (
 	"fmt"
 	"net/http"
 	"time"
+
+	"kua/fieldclient/vault"
+	"kua/syncproto"
 )
 
 // Delivery is a server's answer to a courier bundle.
@@ -21,6 +24,28 @@ func (c *Client) Deliver(ctx context.Context, r *Remote, bundle []byte) (Deliver
 		return Delivery{}, fmt.Errorf("delivering a bundle: %w", err)
 	}
 	return Delivery{a.body, a.header.Get("Kua-Bundle") == "complete", a.header.Get("Kua-Results")}, nil
+}
+
+// MoveServer remembers that the server has another address from now on. One that calls itself another is refused; only its receipts and checkpoints prove a server.
+func (c *Client) MoveServer(ctx context.Context, url string) error {
+	if c.server == nil {
+		return ErrNotEnrolled
+	}
+	hello, _, err := c.NewRemote(url).Hello(ctx)
+	if err != nil {
+		return fmt.Errorf("moving to %s: %w", url, err)
+	}
+	if hello.Server != c.server.ID || hello.Server != syncproto.DeviceIDOf(hello.Key) {
+		return fmt.Errorf("moving to %s: another server answers there: nothing was changed; ask your coordinator", url)
+	}
+	next := &Server{URL: url, ID: hello.Server}
+	if err := c.vault.InTx(ctx, func(tx *vault.Tx) error { return putState(tx, stateServer, next) }); err != nil {
+		return fmt.Errorf("moving to %s: %w", url, err)
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.server = next
+	return nil
 }
 
 // LastContact returns when this laptop last had an answer of a server, by its own clock, and how far its clock was

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -119,7 +120,7 @@ func (a *app) courierDeliver() *cobra.Command {
 				return err
 			}
 			if server != "" {
-				r = c.NewRemote(server)
+				r = c.NewRemote(strings.TrimSuffix(server, "/"))
 			}
 			d, err := c.Deliver(ctx, r, bundle)
 			if err != nil {

@@ -17,15 +17,25 @@ import (
 func (a *app) sync() *cobra.Command {
 	var server string
 	c := &cobra.Command{Use: "sync", Short: "Bring your work to the server and fetch what is new; may be broken off at any time"}
+	var remember bool
 	c.Flags().StringVar(&server, "server", "", "another address of the same server")
+	c.Flags().BoolVar(&remember, "remember", false, "use the address of --server from now on")
 	return a.command(c, func(ctx context.Context, _ []string) error {
 		return a.open(ctx, func(c *fieldclient.Client) error {
 			r, err := c.Remote()
 			if err != nil {
 				return err
 			}
-			if server != "" {
-				r = c.NewRemote(strings.TrimSuffix(server, "/"))
+			if server = strings.TrimSuffix(server, "/"); server != "" {
+				r = c.NewRemote(server)
+			}
+			if remember {
+				if server == "" {
+					return fmt.Errorf("--remember needs --server (%w)", errUsage)
+				}
+				if err := c.MoveServer(ctx, server); err != nil {
+					return err
+				}
 			}
 			show, done := a.progress()
 			rep, err := c.Sync(ctx, r, show)
