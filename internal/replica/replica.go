@@ -53,6 +53,9 @@ type Replica struct {
 
 	names  names                            // for readers that have rows open
 	shared atomic.Pointer[syncproto.Roster] // copy of roster for readers, who need not wait for a transaction
+
+	preparing sync.Mutex           // guards prepared
+	prepared  map[string]*sql.Stmt // by text, on cfg.DB
 }
 
 // names tells readers whose feed a row is. Its lock is never held across a call to the database: a reader with open
@@ -134,7 +137,7 @@ type feed struct {
 
 // Open loads the small tables of a replica into memory.
 func Open(ctx context.Context, cfg Config) (*Replica, error) {
-	r := &Replica{cfg: cfg, names: names{feeds: map[int64]feedName{}}}
+	r := &Replica{cfg: cfg, names: names{feeds: map[int64]feedName{}}, prepared: map[string]*sql.Stmt{}}
 	if err := r.load(ctx, cfg.DB); err != nil {
 		return nil, fmt.Errorf("opening replica: %w", err)
 	}
