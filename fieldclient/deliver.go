@@ -26,7 +26,8 @@ func (c *Client) Deliver(ctx context.Context, r *Remote, bundle []byte) (Deliver
 	return Delivery{a.body, a.header.Get("Kua-Bundle") == "complete", a.header.Get("Kua-Results")}, nil
 }
 
-// MoveServer remembers that the server has another address from now on. One that calls itself another is refused; only its receipts and checkpoints prove a server.
+// MoveServer remembers that the server has another address from now on. One that calls itself another is refused; what
+// proves a server are its receipts and checkpoints.
 func (c *Client) MoveServer(ctx context.Context, url string) error {
 	if c.server == nil {
 		return ErrNotEnrolled
