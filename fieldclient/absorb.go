@@ -44,6 +44,9 @@ func (c *Client) replay(ctx context.Context) error {
 			if err := flush(); err != nil {
 				return err
 			}
+			if isKnown(c.rep.Roster(), payload) {
+				return nil
+			}
 			return c.rep.InTx(ctx, func(tx *replica.Tx) error { return tx.AppendRoster(payload) })
 		case rowReceipt:
 			return c.countReceipt(payload)
@@ -141,6 +144,8 @@ func (c *Client) absorb(ctx context.Context, items []arrival, also func(*vault.T
 	if err != nil {
 		return fmt.Errorf("storing what came: %w", err)
 	}
+	// The cursor stands behind it now: whoever gives up waiting, the records must show it.
+	ctx = context.WithoutCancel(ctx)
 	if err := c.merge(ctx, fresh); err != nil {
 		return err
 	}

@@ -180,6 +180,7 @@ func (c *Client) redactOne(ctx context.Context, e replica.Erasure) error {
 	if err := c.vault.InTx(ctx, func(tx *vault.Tx) error { return tx.Replace(e.Ext, rowPacket, payload) }); err != nil {
 		return err
 	}
+	ctx = context.WithoutCancel(ctx)
 	if err := c.hide(ctx, e.Row, e.Places); err != nil {
 		return err
 	}

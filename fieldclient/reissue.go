@@ -133,7 +133,7 @@ func (c *Client) setAside(ctx context.Context, list []replica.Logged, what strin
 	if err != nil {
 		return fmt.Errorf("setting refused work aside: %w", err)
 	}
-	return c.rebuild(ctx)
+	return c.rebuild(context.WithoutCancel(ctx))
 }
 
 // relocate finds what changes referred to after the rows were made anew.

@@ -197,7 +197,8 @@ func (c *Client) commit(ctx context.Context, cs *syncproto.Changeset, f ownFeed)
 		}
 		// The records in memory are merged while the disk syncs; if it does not, they are made anew.
 		merged = make(chan error, 1)
-		go func() { merged <- c.merge(ctx, []arrival{{cs: cs, ext: ext, received: now}}) }()
+		// What is on the disk is merged whoever gives up waiting.
+		go func() { merged <- c.merge(context.WithoutCancel(ctx), []arrival{{cs: cs, ext: ext, received: now}}) }()
 		return nil
 	})
 	if err != nil && merged != nil {

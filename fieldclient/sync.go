@@ -222,6 +222,7 @@ func (c *Client) takeRoster(ctx context.Context, records [][]byte) error {
 	if err := c.vault.InTx(ctx, func(tx *vault.Tx) error { _, err := tx.AppendAll(rows); return err }); err != nil {
 		return fmt.Errorf("storing the roster: %w", err)
 	}
+	ctx = context.WithoutCancel(ctx) // stored and not known, it would be stored again
 	var first int64
 	err := c.rep.InTx(ctx, func(tx *replica.Tx) error {
 		first = tx.NextRow()
