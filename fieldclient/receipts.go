@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"kua/fieldclient/vault"
 	"kua/internal/replica"
@@ -133,11 +134,13 @@ func (c *Client) mark(ctx context.Context, ids []syncproto.ChangesetID, size uin
 
 // redactLocal drops erased values from the vault and the records: whatever order erasure and body came in.
 func (c *Client) redactLocal(ctx context.Context, logged []replica.Logged) error {
-	scopes := map[syncproto.ScopeID]bool{}
+	var scopes []syncproto.ScopeID
 	for _, l := range logged {
-		scopes[l.Scope] = true
+		if !slices.Contains(scopes, l.Scope) {
+			scopes = append(scopes, l.Scope)
+		}
 	}
-	for scope := range scopes {
+	for _, scope := range scopes {
 		list, err := c.rep.Unredacted(ctx, scope)
 		if err != nil {
 			return err

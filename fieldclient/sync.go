@@ -136,7 +136,12 @@ func (s *syncRun) roster(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		if _, err := s.r.do(ctx, request{method: http.MethodPost, path: "/v1/roster", body: body, contentType: "application/cbor-seq"}); err != nil {
+		_, err = s.r.do(ctx, request{method: http.MethodPost, path: "/v1/roster", body: body, contentType: "application/cbor-seq"})
+		var refusal *RemoteError
+		if err != nil && !errors.As(err, &refusal) {
+			return err
+		}
+		if err != nil {
 			s.report.Warnings = append(s.report.Warnings, "the server lacks newer roster records and did not take ours: "+err.Error())
 		}
 		return nil

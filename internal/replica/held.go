@@ -5,6 +5,8 @@ import (
 	"database/sql"
 	"encoding/binary"
 	"fmt"
+	"maps"
+	"slices"
 
 	"kua/syncproto"
 )
@@ -179,7 +181,7 @@ func (t *Tx) AppendRoster(message []byte) error {
 	if err := t.releaseNeed(needRoster(head)); err != nil {
 		return err
 	}
-	for need := range r.needs {
+	for _, need := range slices.Sorted(maps.Keys(r.needs)) {
 		if need[0] == 'd' {
 			if _, ok := r.roster.Device(syncproto.DeviceID([]byte(need[1:]))); ok {
 				if err := t.releaseNeed([]byte(need)); err != nil {
