@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"slices"
 
 	"kua/internal/replica"
 	"kua/syncproto"
@@ -21,16 +22,20 @@ type BundleReport struct {
 }
 
 // ExportBundle writes a courier bundle with everything of the given scopes, or of all where none is given, that no
-// server has signed for yet; all includes what it has. Roster and receipts go along.
+// server has signed for yet; all includes what it has, and with it the roster, which names people, and the
+// server's receipts.
 func (c *Client) ExportBundle(ctx context.Context, w io.Writer, scopes []syncproto.ScopeID, all bool) (BundleReport, error) {
 	var rep BundleReport
 	list, err := c.forBundle(ctx, scopes, all)
 	if err != nil {
 		return rep, fmt.Errorf("exporting a bundle: %w", err)
 	}
-	roster := c.rep.Roster().Records(0)
+	var roster [][]byte // names people: on a stick only where it was asked for
+	if all {
+		roster = c.rep.Roster().Records(0)
+	}
 	bundle, err := syncproto.NewBundleWriter(w, syncproto.BundleManifest{Exporter: c.keys.device.ID, Kind: syncproto.BundleChangesets,
-		Items: uint64(len(list) + len(roster)), RosterLen: uint64(len(roster))}, c.keys.signing)
+		Items: uint64(len(list) + len(roster)), RosterLen: uint64(c.rep.Roster().Len())}, c.keys.signing)
 	if err != nil {
 		return rep, fmt.Errorf("exporting a bundle: %w", err)
 	}
@@ -39,6 +44,11 @@ func (c *Client) ExportBundle(ctx context.Context, w io.Writer, scopes []syncpro
 			return rep, err
 		}
 		rep.Roster++
+	}
+	if all {
+		if err := c.addReceipts(ctx, bundle, &rep); err != nil {
+			return rep, fmt.Errorf("exporting a bundle: %w", err)
+		}
 	}
 	ids := make([]syncproto.ChangesetID, 0, len(list))
 	for _, l := range list {
@@ -57,6 +67,17 @@ func (c *Client) ExportBundle(ctx context.Context, w io.Writer, scopes []syncpro
 	}
 	rep.Complete = true
 	return rep, c.mark(ctx, ids, 0)
+}
+
+// addReceipts adds every receipt that this laptop holds: an auditor checks them against the changesets.
+func (c *Client) addReceipts(ctx context.Context, bundle *syncproto.BundleWriter, rep *BundleReport) error {
+	return c.vault.Scan(ctx, 0, func(_ int64, kind uint8, payload []byte) error {
+		if kind != rowReceipt {
+			return nil
+		}
+		rep.Receipts++
+		return bundle.Add(syncproto.BundleItem{Kind: syncproto.ItemReceipt, Content: slices.Clone(payload)})
+	})
 }
 
 func (c *Client) forBundle(ctx context.Context, scopes []syncproto.ScopeID, all bool) ([]replica.Logged, error) {

@@ -23,10 +23,10 @@ func (a *app) courierExport() *cobra.Command {
 	var visit string
 	var all bool
 	c := &cobra.Command{Use: "export FILE", Short: "Write what no server has signed for yet to a file", Args: cobra.ExactArgs(1),
-		Long: "Write what no server has signed for yet to a new file. Values of visits are sealed in it; it names nobody but the laptop\n" +
-			"that wrote it. Any laptop can import it, and any enrolled laptop can deliver it."}
+		Long: "Write what no server has signed for yet to a new file. Values of visits are sealed in it; what is in the registry,\n" +
+			"such as facilities, is not. Any laptop can import it, and any enrolled laptop can deliver it."}
 	c.Flags().StringVar(&visit, "visit", "", "only this visit")
-	c.Flags().BoolVar(&all, "all", false, "everything, also what the server has")
+	c.Flags().BoolVar(&all, "all", false, "everything, also what the server has, with its receipts and the roster, which names people")
 	return a.command(c, func(ctx context.Context, args []string) error {
 		return a.open(ctx, func(c *fieldclient.Client) error {
 			var scopes []syncproto.ScopeID
