@@ -1,0 +1,271 @@
+package form
+
+import (
+	"slices"
+	"strings"
+)
+
+// check finds what only the whole form shows: names that clash, references that lead nowhere, questions without words,
+// calculations that wait for each other.
+func (b *builder) check() {
+	root := b.t.Root
+	if root == nil {
+		return
+	}
+	byName := map[string][]*Node{}
+	for n := range root.All() {
+		if n != root {
+			byName[n.Name] = append(byName[n.Name], n)
+		}
+		b.checkSiblings(n)
+		b.checkLabel(n)
+	}
+	b.checkRepeatNames(byName)
+	b.checkReferences(byName)
+	b.checkTriggers(byName)
+	b.checkCycles(byName)
+	if len(byName) == 0 || len(byName) == 1 && byName["meta"] != nil {
+		b.errorf(place{sheet: b.survey.Name}, "no-questions", "the form has no questions")
+	}
+}
+
+// of is the place of a node's cell.
+func (b *builder) of(n *Node, key string) place {
+	if n.Row == 0 {
+		return place{}
+	}
+	return place{b.survey.Name, n.Row, firstOf(b.headers[key], key)}
+}
+
+func (b *builder) checkSiblings(section *Node) {
+	rows := map[string]*Node{}
+	lower := map[string]*Node{}
+	for _, n := range section.Children {
+		small := strings.ToLower(n.Name)
+		switch first, other := rows[n.Name], lower[small]; {
+		case first != nil && first.Row == n.Row:
+			b.errorf(b.of(n, "name"), "duplicate-name", "this row needs a question named %q for itself, but that name is taken", n.Name)
+		case first != nil && n.Name == "meta":
+			b.errorf(b.of(first, "name"), "reserved-name", "the name \"meta\" is reserved")
+		case first != nil:
+			b.errorf(b.of(n, "name"), "duplicate-name", "the name %q is taken by row %d; names must differ within a section", n.Name, first.Row)
+		case other != nil:
+			b.warnf(b.of(n, "name"), "name-case", "the name %q differs from the one in row %d only in its letters' case, which many programs for analysis do not tell apart", n.Name, other.Row)
+		}
+		rows[n.Name], lower[small] = n, n
+	}
+}
+
+func (b *builder) checkRepeatNames(byName map[string][]*Node) {
+	for n := range b.t.Root.All() {
+		if n.Kind != KindRepeat {
+			continue
+		}
+		for _, o := range byName[n.Name] {
+			if o.Kind == KindRepeat && o.Row < n.Row && o.Parent != n.Parent {
+				b.errorf(b.of(n, "name"), "duplicate-name", "the repeat in row %d already has the name %q; repeats' names must differ in the whole form", o.Row, n.Name)
+				break
+			}
+		}
+	}
+}
+
+// checkLabel refuses a question that nobody could understand.
+func (b *builder) checkLabel(n *Node) {
+	if n.Kind != KindQuestion || n.Generated || !n.visible() || n.Appearance == "label" {
+		return
+	}
+	if len(n.Label) == 0 && len(n.Media) == 0 && len(n.Hint) == 0 {
+		b.errorf(b.of(n, "label"), "missing-label", "the question %q has neither a label nor a hint: nobody would know what is asked", n.Name)
+	}
+	for _, t := range []Text{n.Label, n.Hint} {
+		if !t.Localised() {
+			continue
+		}
+		for _, lang := range b.t.Languages {
+			if !slices.ContainsFunc(t, func(w Wording) bool { return w.Lang == lang }) && !b.reported["lang:"+lang] {
+				b.reported["lang:"+lang] = true
+				b.warnf(b.of(n, "label"), "missing-translation", "the question %q, and perhaps others, has no wording in %q", n.Name, lang)
+			}
+		}
+	}
+}
+
+// visible reports whether somebody sees the question: it has a control, and is not merely calculated.
+func (n *Node) visible() bool {
+	if n.Control == "" || n.Type == "calculate" {
+		return false
+	}
+	return n.Calculation == "" && len(n.Trigger) == 0 || len(n.Label) > 0 || len(n.Hint) > 0
+}
+
+// expression is one cell of a node that may refer to other questions.
+type expression struct {
+	key, text string
+	xpath     bool // the whole is an expression, not words with references in them
+}
+
+// expressions lists them all.
+func (n *Node) expressions() []expression {
+	out := []expression{
+		{"relevant", n.Relevant, true}, {"required", n.Required, true}, {"read_only", n.ReadOnly, true}, {"constraint", n.Constraint, true},
+		{"calculation", n.Calculation, true}, {"choice_filter", n.ChoiceFilter, true}, {"repeat_count", n.RepeatCount, true},
+		{"default", n.Default, n.Dynamic},
+	}
+	texts := func(key string, t Text) {
+		for _, w := range t {
+			out = append(out, expression{key, w.Text, false})
+		}
+	}
+	texts("label", n.Label)
+	texts("hint", n.Hint)
+	texts("guidance_hint", n.Guidance)
+	texts("required_message", n.RequiredMessage)
+	texts("constraint_message", n.ConstraintMessage)
+	for _, m := range n.Media {
+		texts("media", m.File)
+	}
+	for _, v := range n.Parameters {
+		out = append(out, expression{"parameters", v, false})
+	}
+	for key, attrs := range map[string][]Attr{"bind": n.Bind, "body": n.Body, "instance": n.Instance} {
+		for _, a := range attrs {
+			out = append(out, expression{key, a.Value, false})
+		}
+	}
+	return slices.DeleteFunc(append(out, expression{"appearance", n.Appearance, false}), func(e expression) bool { return e.text == "" })
+}
+
+func (b *builder) checkReferences(byName map[string][]*Node) {
+	for n := range b.t.Root.All() {
+		at := func(key string) place { return b.of(n, key) }
+		if n.Generated && n.Name == "instanceName" {
+			at = func(string) place { return place{sheet: "settings", column: "instance_name"} }
+		}
+		for _, e := range n.expressions() {
+			if !n.Generated || n.Row == 0 {
+				b.checkText(at(e.key), e.text, byName)
+			}
+		}
+		if n.From != "" {
+			b.checkName(at("type"), n.From, byName)
+		}
+	}
+	for _, l := range b.t.Lists {
+		for _, c := range l.Choices {
+			at := place{b.sheetName(b.choices), c.Row, "label"}
+			for _, w := range c.Label {
+				b.checkText(at, w.Text, byName)
+			}
+		}
+	}
+}
+
+func (b *builder) sheetName(s *Sheet) string {
+	if s == nil {
+		return ""
+	}
+	return s.Name
+}
+
+func (b *builder) checkText(at place, text string, byName map[string][]*Node) {
+	refs, bad := references(text)
+	if bad != "" {
+		b.errorf(at, "bad-reference", "%q is no reference: it is written as ${name}, with the name of a question", bad)
+	}
+	for _, r := range refs {
+		b.lastSaved = b.lastSaved || r.lastSaved
+		b.checkName(at, r.name, byName)
+	}
+}
+
+func (b *builder) checkName(at place, name string, byName map[string][]*Node) {
+	switch found := byName[name]; {
+	case len(found) == 0:
+		meant := ""
+		for other := range byName {
+			if d := editDistance(other, name); d <= 2 && d < len(name) && (meant == "" || other < meant) {
+				meant = other
+			}
+		}
+		if meant != "" {
+			meant = "; did you mean ${" + meant + "}?"
+		}
+		b.errorf(at, "unknown-reference", "there is no question named %q%s", name, meant)
+	case len(found) > 1:
+		b.errorf(at, "ambiguous-reference", "${%s} could mean the question in row %d or the one in row %d; give one of them another name", name, found[0].Row, found[1].Row)
+	}
+}
+
+func (b *builder) checkTriggers(byName map[string][]*Node) {
+	for n := range b.t.Root.All() {
+		for _, name := range n.Trigger {
+			switch found := byName[name]; {
+			case len(found) != 1:
+				b.checkName(b.of(n, "trigger"), name, byName)
+			case found[0].Kind != KindQuestion:
+				b.errorf(b.of(n, "trigger"), "bad-trigger", "%q is a section; only a question can be a trigger", name)
+			case !found[0].visible():
+				b.errorf(b.of(n, "trigger"), "bad-trigger", "nobody sees the question %q, so it cannot be a trigger", name)
+			}
+		}
+	}
+}
+
+// checkCycles finds calculations, and conditions for questions to be shown, that wait for each other.
+func (b *builder) checkCycles(byName map[string][]*Node) {
+	for _, kind := range []struct {
+		key      string
+		severity Severity
+		of       func(*Node) string
+	}{
+		{"calculation", Error, func(n *Node) string { return n.Calculation }},
+		{"relevant", Warning, func(n *Node) string { return n.Relevant }},
+	} {
+		waits := map[*Node][]*Node{}
+		for n := range b.t.Root.All() {
+			refs, _ := references(kind.of(n))
+			for _, r := range refs {
+				if to := byName[r.name]; len(to) == 1 && !r.lastSaved && !(len(n.Trigger) > 0 && kind.key == "calculation") {
+					waits[n] = append(waits[n], to[0])
+				}
+			}
+		}
+		for _, cycle := range cycles(b.t.Root, waits) {
+			names := make([]string, len(cycle))
+			for i, n := range cycle {
+				names[i] = n.Name
+			}
+			at := b.of(cycle[0], kind.key)
+			b.add(Issue{kind.severity, at.sheet, at.row, at.column, "cycle", "this waits for itself: " + strings.Join(append(names, names[0]), " needs ")})
+		}
+	}
+}
+
+// cycles finds one cycle for each set of nodes that wait for each other.
+func cycles(root *Node, waits map[*Node][]*Node) (out [][]*Node) {
+	const open, done = 1, 2
+	state := map[*Node]int{}
+	var path []*Node
+	var visit func(*Node)
+	visit = func(n *Node) {
+		state[n] = open
+		path = append(path, n)
+		for _, to := range waits[n] {
+			switch state[to] {
+			case open:
+				out = append(out, slices.Clone(path[slices.Index(path, to):]))
+			case 0:
+				visit(to)
+			}
+		}
+		path = path[:len(path)-1]
+		state[n] = done
+	}
+	for n := range root.All() {
+		if state[n] == 0 {
+			visit(n)
+		}
+	}
+	return out
+}
