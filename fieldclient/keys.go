@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 
 	"kua/internal/replica"
@@ -199,7 +200,8 @@ func (c *Client) shareKey(ctx context.Context, id syncproto.ScopeID, st *syncpro
 // missingWraps wraps every key that is held here, of this and of earlier epochs, to the entitled devices that have no
 // wrap of it: who joins reads what was written before.
 func (c *Client) missingWraps(id syncproto.ScopeID, s *scopeKeys, holders []syncproto.Device) (changes []Change, wraps int, err error) {
-	for commitment, key := range s.keys {
+	for _, commitment := range slices.SortedFunc(maps.Keys(s.keys), func(a, b syncproto.Hash) int { return slices.Compare(a[:], b[:]) }) {
+		key := s.keys[commitment]
 		missing := slices.DeleteFunc(slices.Clone(holders), func(d syncproto.Device) bool { return s.recipients[commitment][d.ID] })
 		if len(missing) == 0 {
 			continue

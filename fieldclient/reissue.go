@@ -197,6 +197,11 @@ func (s *syncRun) sendRedactions(ctx context.Context, scope syncproto.ScopeID, l
 		var refusal *RemoteError
 		if errors.As(err, &refusal) {
 			refused = true
+		}
+		if refusal != nil && refusal.Status == http.StatusForbidden {
+			return nil // it has not heard of the order, which goes to it at the next sync, or does not know us any more
+		}
+		if refusal != nil {
 			s.report.Warnings = append(s.report.Warnings, "the server did not take redacted bodies: "+err.Error())
 			return nil
 		}
