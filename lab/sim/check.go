@@ -1,6 +1,7 @@
 package sim
 
 import (
+	"bytes"
 	"context"
 	"database/sql"
 	"fmt"
@@ -150,6 +151,7 @@ func (w *World) Settle(rounds int) {
 			for _, sc := range r.Scopes() {
 				w.values(l, sc.Scope)
 			}
+			w.relayed(l, r)
 		}
 		w.places(db)
 		w.forks(r)
@@ -197,6 +199,40 @@ func (w *World) agrees(l *laptop, r *replica.Replica) {
 			w.failf("I14: %s and the server disagree on visit %s: %s", l.name, sc.Scope, w.difference(sc.Scope, l.c.Replica(), r))
 		}
 	}
+}
+
+// relayed holds that what a laptop has is, byte for byte, what its author signed and the server has (I11), and that it
+// still verifies, also where values were erased (I12).
+func (w *World) relayed(l *laptop, r *replica.Replica) {
+	var stick bytes.Buffer
+	if _, err := l.c.ExportBundle(context.Background(), &stick, nil, true); err != nil {
+		w.failf("%s exports all it has: %v", l.name, err)
+		return
+	}
+	_, err := syncproto.ReadBundle(&stick, func(item syncproto.BundleItem) error {
+		if item.Kind != syncproto.ItemPacket {
+			return nil
+		}
+		p, err := syncproto.DecodePacket(item.Content)
+		w.must(err)
+		cs, err := syncproto.ParsePacket(p)
+		w.must(err)
+		d, _ := r.Roster().Device(cs.Header.Device)
+		if err := cs.Verify(d.Signing); err != nil {
+			w.failf("I12: %s holds changeset %s, and it does not verify: %v", l.name, cs.ID, err)
+		}
+		e, err := r.Changeset(context.Background(), cs.ID)
+		if err != nil {
+			return nil // delivered says so
+		}
+		theirs, err := syncproto.DecodePacket(e.Packet)
+		w.must(err)
+		if !bytes.Equal(p.Header, theirs.Header) || !bytes.Equal(p.Skeleton, theirs.Skeleton) || !e.Erased && !bytes.Equal(p.Body, theirs.Body) {
+			w.failf("I11: changeset %s of %s is not the one that the server has", cs.ID, l.name)
+		}
+		return nil
+	})
+	w.must(err)
 }
 
 // values holds that whoever is given the key of a visit reads in it what the first coordinator reads.

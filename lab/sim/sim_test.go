@@ -17,7 +17,7 @@ var (
 	firstSeed = flag.Uint64("first", 1, "first seed of a run")
 	budget    = flag.Duration("budget", time.Minute, "time to spend where -seeds is 0")
 	dump      = flag.Bool("dump", false, "print what happened")
-	steps     = flag.Int("steps", 70, "things that happen in one run")
+	steps     = flag.Int("steps", 200, "things that happen in one run")
 )
 
 const rounds = 4 // of sync by everybody, after which all must agree

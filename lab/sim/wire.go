@@ -73,6 +73,10 @@ func (t *wire) RoundTrip(req *http.Request) (*http.Response, error) {
 	case "hangup":
 		w.line.hangup()
 		return nil, errLine
+	case "given up": // somebody closes the window while the answer comes
+		res, err := t.serve(req, body, nil)
+		w.line.hangup()
+		return res, err
 	case "half":
 		t.serve(req, body[:len(body)/2], errLine)
 		return nil, errLine
@@ -115,7 +119,7 @@ func (n *line) next() string {
 		}
 	case cut:
 		if n.left--; n.left < 0 {
-			fault = pick(n.rng, []string{"answer lost", "hangup"})
+			fault = pick(n.rng, []string{"answer lost", "hangup", "given up"})
 			if n.left < -1 {
 				fault = "hangup"
 			}

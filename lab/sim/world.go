@@ -135,6 +135,15 @@ func New(t testing.TB, seed uint64) *World {
 	} {
 		w.enrol(p.name, p.role, p.region, nil)
 	}
+	w.note("a first visit: %s", w.visit(w.lead))
+	w.note("Saule: %s", w.contact(w.lead, clean))
+	for _, l := range w.laptops[1:] {
+		if chance(w.rng, 60) {
+			w.note("%s: %s", l.name, w.contact(l, clean))
+		}
+		l.learn()
+	}
+	w.lead.learn()
 	return w
 }
 
