@@ -16,13 +16,12 @@ type builder struct {
 	headers    map[string]string
 	keepSpaces bool // settings clean_text_values = no
 	duplicates bool // settings allow_choice_duplicates = yes
-	externals  []*List
-	osmLists   []string
+	externals  map[string]*List
 	stack      []*Node
 	meta       []*Node
 	tableList  string // the list that a table-list group asks about: "*" before its first question
-	lastSaved  bool
 	reported   map[string]bool
+	guesses    int
 }
 
 // build makes a template, or nil where an issue is an error.
@@ -222,7 +221,36 @@ func (b *builder) media(columns []column, row []string) []Media {
 
 func (b *builder) readChoices() {
 	b.t.Lists = b.lists(b.choices)
-	b.externals = b.lists(b.external)
+	b.t.byList = listIndex(b.t.Lists)
+	b.externals = listIndex(b.lists(b.external))
+}
+
+func listIndex(lists []*List) map[string]*List {
+	out := map[string]*List{}
+	for _, l := range lists {
+		out[l.Name] = l
+	}
+	return out
+}
+
+// maxEmptyRows is how many empty rows end a table, as in the reference converter: what lies further down are an
+// author's notes.
+const maxEmptyRows = 60
+
+// table gives the rows of a sheet below its header.
+func (b *builder) table(s *Sheet) [][]string {
+	rows, empty := s.Rows[1:], 0
+	for i, row := range rows {
+		if !blankRow(row) {
+			empty = 0
+			continue
+		}
+		if empty++; empty > maxEmptyRows {
+			b.warnf(place{sheet: s.Name, row: i + 2}, "after-the-end", "more than %d empty rows end the sheet; what lies below is kept, but not used", maxEmptyRows)
+			return rows[:i]
+		}
+	}
+	return rows
 }
 
 // lists reads a sheet of choices.
@@ -247,7 +275,7 @@ func (b *builder) lists(s *Sheet) (lists []*List) {
 	b.strayCells(s, columns)
 	byName := map[string]*List{}
 	seen := map[[2]string]int{}
-	for i, row := range s.Rows[1:] {
+	for i, row := range b.table(s) {
 		at := place{sheet: s.Name, row: i + 2}
 		c, list := b.choice(columns, row, at)
 		if list == "" {

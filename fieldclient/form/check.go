@@ -170,19 +170,31 @@ func (b *builder) sheetName(s *Sheet) string {
 
 func (b *builder) checkText(at place, text string, byName map[string][]*Node) {
 	refs, bad := references(text)
+	if len(refs) > maxReferences {
+		b.errorf(at, "too-many-references", "this cell refers to %d questions, at most %d are allowed; split it into several calculations", len(refs), maxReferences)
+		return
+	}
 	if bad != "" {
 		b.errorf(at, "bad-reference", "%q is no reference: it is written as ${name}, with the name of a question", bad)
 	}
 	for _, r := range refs {
-		b.lastSaved = b.lastSaved || r.lastSaved
 		b.checkName(at, r.name, byName)
 	}
 }
+
+// maxReferences bounds the ${…} of one cell; maxGuesses the misspellings for which the right spelling is looked for.
+const (
+	maxReferences = 500
+	maxGuesses    = 50
+)
 
 func (b *builder) checkName(at place, name string, byName map[string][]*Node) {
 	switch found := byName[name]; {
 	case len(found) == 0:
 		meant := ""
+		if b.guesses++; b.guesses > maxGuesses {
+			byName = nil
+		}
 		for other := range byName {
 			if d := editDistance(other, name); d <= 2 && d < len(name) && (meant == "" || other < meant) {
 				meant = other

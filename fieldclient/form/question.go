@@ -17,6 +17,10 @@ func (b *builder) question(r *surveyRow, cell typeCell) {
 		if near := nearestType(n.Source); near != "" {
 			meant = fmt.Sprintf(" Did you mean %q?", near)
 		}
+		if len(n.Label) == 0 && len(n.Hint) == 0 {
+			b.errorf(r.at("type"), "unknown-type", "the type %q is not known, and the row has no label by which it could be asked as text.%s", n.Source, meant)
+			return
+		}
 		b.warnf(r.at("type"), "unknown-type", "the type %q is not known. The question is kept and asked as text.%s", n.Source, meant)
 		n.Control, n.Data = "input", "string"
 	} else {
@@ -73,6 +77,9 @@ func (n *Node) apply(d *typeDef) {
 
 func (b *builder) setDefault(r *surveyRow, n *Node) {
 	n.Dynamic = isDynamic(n.Default, n.Data)
+	if n.Data == "dateTime" && !n.Dynamic {
+		n.Default = strings.Replace(n.Default, " ", "T", 1)
+	}
 	if n.Type == "image" && n.Default != "" && !n.Dynamic && !strings.Contains(n.Default, "jr://images/") {
 		n.Default = "jr://images/" + n.Default
 	}
@@ -99,7 +106,7 @@ func (b *builder) selection(r *surveyRow, n *Node, cell typeCell) bool {
 		b.errorf(at, "missing-list", "a select needs the name of a list: %s list_name", n.Type)
 	case n.Type == "select_one_external":
 		n.List = cell.list
-		if !slices.ContainsFunc(b.externals, func(l *List) bool { return l.Name == cell.list }) {
+		if b.externals[cell.list] == nil {
 			b.errorf(at, "unknown-list", "there is no list %q on the sheet external_choices", cell.list)
 		}
 		if n.ChoiceFilter == "" {
@@ -177,7 +184,8 @@ func (b *builder) orOther(r *surveyRow, n *Node) {
 		}
 		return
 	}
-	if !slices.ContainsFunc(l.Choices, func(c Choice) bool { return c.Name == "other" }) {
+	if seen := "other:" + n.List; !b.reported[seen] && !slices.ContainsFunc(l.Choices, func(c Choice) bool { return c.Name == "other" }) {
+		b.reported[seen] = true
 		l.Choices = append(l.Choices, Choice{Name: "other", Label: otherLabel(l), Generated: true})
 	}
 	if len(b.t.Languages) > 1 {

@@ -39,7 +39,7 @@ func (b *builder) readSurvey() {
 	b.strayCells(s, b.columns)
 	b.t.Root = &Node{Kind: KindForm, Type: "survey", Name: b.t.Name}
 	b.stack = []*Node{b.t.Root}
-	for i, cells := range s.Rows[1:] {
+	for i, cells := range b.table(s) {
 		b.row(&surveyRow{place: place{sheet: s.Name, row: i + 2}, raw: cells, b: b})
 	}
 	for _, n := range b.stack[1:] {

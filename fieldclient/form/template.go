@@ -27,6 +27,7 @@ type Template struct {
 	Root            *Node    // of kind KindForm
 	Lists           []*List  // choices, in the sheet's order
 
+	byList    map[string]*List
 	sheets    []Sheet
 	fallback  string
 	canonical []byte
@@ -130,11 +131,8 @@ type Choice struct {
 
 // List gives a list of choices by its name.
 func (t *Template) List(name string) (*List, bool) {
-	i := slices.IndexFunc(t.Lists, func(l *List) bool { return l.Name == name })
-	if i < 0 {
-		return nil, false
-	}
-	return t.Lists[i], true
+	l, ok := t.byList[name]
+	return l, ok
 }
 
 // Setting gives a setting by its canonical name, such as "submission_url"; "" where there is none.

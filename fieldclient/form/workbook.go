@@ -17,10 +17,11 @@ const (
 	maxColumns   = 512       // of one sheet
 	maxCells     = 2_000_000 // of the workbook, counting the gaps to the left of a filled cell
 	maxCellRunes = 32_767    // of one cell: what spreadsheet programs can hold
+	maxText      = 32 << 20  // bytes of all cells
 	maxSheets    = 64
 )
 
-// Sheet is one sheet of a workbook as text: a number as a spreadsheet shows it in full, a date as ISO 8601, a truth
+// Sheet is one sheet of a workbook as text: a number as a spreadsheet shows it in full, a date as 2026-11-24, a truth
 // value as TRUE or FALSE, a formula as its stored value. Rows and cells that are empty at the end are left out.
 type Sheet struct {
 	Name string     `cbor:"1,keyasint"`
@@ -31,6 +32,7 @@ type Sheet struct {
 type workbook struct {
 	sheets []Sheet
 	cells  int
+	text   int
 	lost   []Issue
 }
 
@@ -75,6 +77,9 @@ func (w *workbook) set(s *Sheet, row, col int, text string) error {
 	}
 	if utf8.RuneCountInString(clean) > maxCellRunes {
 		return fmt.Errorf("%w: sheet %q, cell %s%d is longer than %d characters", ErrTooLarge, s.Name, columnLetters(col), row+1, maxCellRunes)
+	}
+	if w.text += len(clean); w.text > maxText {
+		return fmt.Errorf("%w: its cells hold more than %d MiB of text; delete the sheets and columns that the form does not need", ErrTooLarge, maxText>>20)
 	}
 	for len(s.Rows) <= row {
 		s.Rows = append(s.Rows, nil)
@@ -144,19 +149,23 @@ func numberText(v float64) string {
 	return strconv.FormatFloat(v, 'f', -1, 64)
 }
 
-// dateText writes a spreadsheet's day number as ISO 8601: a date, a time of day, or both. 1900 systems count 1900 as a
+// dateText writes a spreadsheet's day number as a date, a time of day, or both with a space between. 1900 systems count 1900 as a
 // leap year, so numbers below 61 are one day off.
 func dateText(v float64, date1904 bool) (string, bool) {
 	if math.IsNaN(v) || v < 0 || v >= 2_958_466 { // 10000-01-01
 		return "", false
 	}
-	seconds := int64(math.Round((v - math.Floor(v)) * 86400))
+	millis := int64(math.Round((v - math.Floor(v)) * 86_400_000))
 	days := int64(math.Floor(v))
+	clock := "15:04:05"
+	if millis%1000 != 0 {
+		clock = "15:04:05.000000"
+	}
 	if days == 0 && !date1904 {
-		if seconds == 86400 {
+		if millis == 86_400_000 {
 			return "", false
 		}
-		return time.Unix(seconds, 0).UTC().Format("15:04:05"), true
+		return time.UnixMilli(millis).UTC().Format(clock), true
 	}
 	epoch := time.Date(1899, 12, 30, 0, 0, 0, 0, time.UTC)
 	switch {
@@ -167,11 +176,11 @@ func dateText(v float64, date1904 bool) (string, bool) {
 	case days == 60:
 		return "", false // 1900-02-29 never was
 	}
-	t := epoch.AddDate(0, 0, int(days)).Add(time.Duration(seconds) * time.Second)
-	if seconds == 0 {
+	t := epoch.AddDate(0, 0, int(days)).Add(time.Duration(millis) * time.Millisecond)
+	if millis == 0 {
 		return t.Format("2006-01-02"), true
 	}
-	return t.Format("2006-01-02T15:04:05"), true
+	return t.Format("2006-01-02 " + clock), true
 }
 
 // isDateFormat tells a number format for dates or times: the built-in ones by number (ECMA-376 part 1 §18.8.30), others

@@ -3,7 +3,6 @@ package form
 import (
 	"fmt"
 	"path"
-	"slices"
 	"strings"
 
 	"github.com/beevik/etree"
@@ -224,10 +223,7 @@ func (x *xform) inlineItems(el *etree.Element, n *Node) {
 
 // triggered writes what a change of this question's answer calculates elsewhere.
 func (x *xform) triggered(el *etree.Element, n *Node) {
-	for o := range x.t.Root.All() {
-		if len(o.Trigger) == 0 || !slices.Contains(o.Trigger, n.Name) {
-			continue
-		}
+	for _, o := range x.waits[n.Name] {
 		name := "setvalue"
 		if o.Type == "background-geopoint" {
 			name = "odk:setgeopoint"
