@@ -154,7 +154,7 @@ func TestLateWorkOfRevokedDeviceIsQuarantinedUntilSomebodyDecides(t *testing.T) 
 	var cut []syncproto.FeedCut
 	coordinator := s.laptop(s.Coordinator)
 	coordinator.send(request{method: "GET", path: "/v1/devices/" + s.Monitor.ID.String() + "/feeds"}).decode(t, &cut)
-	if len(cut) != 1 || cut[0].N != 1 {
+	if len(cut) != 1 || cut[0] != early.Cut() {
 		t.Fatalf("cut %+v", cut)
 	}
 	s.RevokeDevice(s.Monitor, cut...)

@@ -191,13 +191,19 @@ type Claim struct {
 	N          uint64
 	RosterHead Hash
 	Needs      Rights // that the operations need: see Changeset.Claim
+
+	// Within reports whether the changeset is, or is an ancestor of, the changeset that a cut names. Where the named
+	// changeset is not at hand it is false: nobody can tell yet.
+	Within func(FeedCut) bool
 }
 
 // Claim returns what the changeset asks to be judged by. Needs is the right to write, together with what the
-// vocabulary and the table of kinds ask of the writer of each operation.
+// vocabulary and the table of kinds ask of the writer of each operation. Within knows of this changeset alone, as if
+// nothing that follows it had come; who holds more puts their own in its place.
 func (cs *Changeset) Claim() Claim {
 	h := &cs.Header
-	c := Claim{h.Device, h.Feed(), h.N, h.RosterHead, RightWrite}
+	self := cs.Cut()
+	c := Claim{h.Device, self.Feed, h.N, h.RosterHead, RightWrite, func(k FeedCut) bool { return k == self }}
 	for i := range cs.Ops {
 		o := &cs.Ops[i]
 		if spec := kinds[o.Kind]; spec.role == roleControl {
@@ -208,6 +214,9 @@ func (cs *Changeset) Claim() Claim {
 	}
 	return c
 }
+
+// Cut names the changeset as the last of its branch that counts.
+func (cs *Changeset) Cut() FeedCut { return FeedCut{cs.Header.Feed(), cs.Header.N, cs.ID.Short()} }
 
 // Judge says by whom a changeset is, with what rights, and whether it may take effect. It is a function of the
 // roster, the scope's standing and the claim, never of the time or order of arrival (docs/protocol.md §6). A
@@ -228,11 +237,11 @@ func (r *Roster) Judge(c Claim, s *Standing) (Verdict, error) {
 	}
 	cited := r.rights(d.Owner, s, func(g *RosterGrant) bool { return g.holds(at) })
 	inTime := r.rights(d.Owner, s, func(g *RosterGrant) bool {
-		return g.holds(at) && (g.Active() || c.N <= g.cut[c.Feed])
+		return g.holds(at) && (g.Active() || g.cut.cover(&c))
 	})
 	v := Verdict{Person: d.Owner, Rights: inTime}
 	switch {
-	case d.Revoked() && c.N > d.cut[c.Feed], cited.Has(RightWrite) && !inTime.Has(RightWrite):
+	case d.Revoked() && !d.cut.cover(&c), cited.Has(RightWrite) && !inTime.Has(RightWrite):
 		v.Quarantine = CodeQuarantineLate
 	case at < d.from, !inTime.Has(RightWrite):
 		v.Quarantine = CodeQuarantineNoRight
@@ -259,7 +268,7 @@ func (r *Roster) Clone() *Roster {
 	for p, ids := range r.byOwner {
 		c.byOwner[p] = slices.Clone(ids)
 	}
-	c.servers = maps.Clone(r.servers)
+	c.servers, c.named = maps.Clone(r.servers), maps.Clone(r.named)
 	c.records, c.ids = slices.Clone(r.records), slices.Clone(r.ids)
 	return &c
 }

@@ -156,6 +156,42 @@ func TestTheCutOfARevocation(t *testing.T) {
 	}
 }
 
+// A cut names a changeset and not only a number: whoever holds the key of a revoked laptop can sign another past for
+// it, with numbers that the cut covers.
+func TestNobodyForksARevokedFeedBelowItsCut(t *testing.T) {
+	c := prototest.NewCast(t, 9)
+	v, _ := c.Monitor.OpenVisit(prototest.Region, c.Monitor.Owner, c.Leader.Owner)
+	e := c.Entity()
+	for name, row := range map[string]struct {
+		d      *prototest.Device
+		revoke func(cut ...syncproto.FeedCut)
+	}{
+		"a revoked device": {c.Monitor, func(cut ...syncproto.FeedCut) { c.RevokeDevice(c.Monitor, cut...) }},
+		"a revoked grant":  {c.Leader, func(cut ...syncproto.FeedCut) { c.RevokeGrant(c.Leader.Owner.Grant, cut...) }},
+	} {
+		f := row.d.Incarnate(v)
+		var all, forged []*syncproto.Changeset
+		all = append(all, f.Sign(prototest.Set(e, 2201, "beds")))
+		thief, head := f.Fork(), c.Roster.Head()
+		thief.RosterHead = &head
+		for range 2 {
+			all = append(all, f.Sign(prototest.Set(e, 2201, "no beds")))
+			forged = append(forged, thief.Sign(prototest.Set(e, 2201, "good beds")))
+		}
+		row.revoke(f.Cut())
+		for _, cs := range forged {
+			if verdict, err := c.Roster.Judge(cs.Claim(), v.Standing()); err != nil || verdict.Quarantine != syncproto.CodeQuarantineLate {
+				t.Errorf("%s: forged changeset %d: %+v, %v, want %q", name, cs.Header.N, verdict, err, syncproto.CodeQuarantineLate)
+			}
+		}
+		m := prototest.Model{Roster: c.Roster, Standing: v.Standing(), Changesets: append(all, forged...)}
+		state := m.Fold(false)[e]
+		if heads := state.Field(2201).Heads; len(heads) != len(all) {
+			t.Errorf("%s: %d heads, want the %d that are within the cut", name, len(heads), len(all))
+		}
+	}
+}
+
 func TestWorkThatCitesARosterFromBeforeItsDevice(t *testing.T) {
 	c := prototest.NewCast(t, 5)
 	v, _ := c.Monitor.OpenVisit(prototest.Region, c.Monitor.Owner)

@@ -16,7 +16,7 @@ func messages() []any {
 		&RosterRecord{Version: 1, Index: 3, Prev: Hash{1}, Author: DeviceID{2}, Time: pos, Organisation: &Organisation{"a", []byte{1}, []byte{2}},
 			Server: &ServerKey{DeviceID{1}, []byte{1}, "o"}, Member: &Member{PersonID{1}, "n", "p", 20260101, 20270101},
 			Device: &Device{DeviceID{1}, []byte{1}, []byte{2}, PersonID{3}, "l"}, Grant: &Grant{id, PersonID{1}, RoleHealth, "r"},
-			Revoke: &Revoke{Device: &DeviceID{1}, Grant: &id, Server: &DeviceID{2}, Reason: "r", Cut: []FeedCut{{feed, 4}}}},
+			Revoke: &Revoke{Device: &DeviceID{1}, Grant: &id, Server: &DeviceID{2}, Reason: "r", Cut: []FeedCut{{feed, 4, Short{5}}}}},
 		&Receipt{1, DeviceID{1}, Hash{2}, ScopeID{3}, []ReceiptEntry{{cs, 1, Hash{4}, pos, 5}}},
 		&Hello{DeviceID{1}, []byte{2}, Hash{3}, 1, 1, pos, "o", Hash{4}, 5, []byte{6}, Limits{1, 2, 3, 4}},
 		&Offer{[]FeedHead{{feed, 1, Short{2}}}, Cursor{Hash{1}, 2}},

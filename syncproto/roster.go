@@ -3,6 +3,7 @@ package syncproto
 import (
 	"crypto/ed25519"
 	"fmt"
+	"slices"
 )
 
 // RecordType says what a roster record does.
@@ -74,8 +75,9 @@ type Grant struct {
 }
 
 // Revoke ends a device, a grant or a server key. Cut lists how much of the device's feeds had been received when the
-// revocation was signed: what lies beyond it is quarantined until a person decides (docs/protocol.md §6). With a cut
-// in the signed record, quarantine stays a function of the set of changesets and not of anybody's word on arrival.
+// revocation was signed: what lies beyond it, or on another branch, is quarantined until a person decides
+// (docs/protocol.md §6). With a cut in the signed record, quarantine stays a function of the set of changesets and not
+// of anybody's word on arrival.
 type Revoke struct {
 	Device *DeviceID `cbor:"1,keyasint,omitempty"`
 	Grant  *EntityID `cbor:"2,keyasint,omitempty"`
@@ -84,10 +86,27 @@ type Revoke struct {
 	Cut    []FeedCut `cbor:"5,keyasint,omitempty"`
 }
 
-// FeedCut is the last changeset of a feed that counts as received in time.
+// FeedCut names the last changeset of one branch of a feed that counts as received in time; a forked feed may have
+// several. A number alone would not do: whoever holds the device's key can sign other changesets with the same numbers.
 type FeedCut struct {
-	Feed FeedID `cbor:"1,keyasint"`
-	N    uint64 `cbor:"2,keyasint"`
+	Feed  FeedID `cbor:"1,keyasint"`
+	N     uint64 `cbor:"2,keyasint"`
+	Short Short  `cbor:"3,keyasint"` // first half of the changeset's id
+}
+
+// cuts is what a revocation leaves in time.
+type cuts map[FeedID][]FeedCut
+
+func cutsOf(list []FeedCut) cuts {
+	m := make(cuts, len(list))
+	for _, c := range list {
+		m[c.Feed] = append(m[c.Feed], c)
+	}
+	return m
+}
+
+func (m cuts) cover(c *Claim) bool {
+	return slices.ContainsFunc(m[c.Feed], func(k FeedCut) bool { return c.N <= k.N && c.Within != nil && c.Within(k) })
 }
 
 // AllRegions is the region of a grant that holds everywhere.
@@ -104,7 +123,7 @@ func (s span) holds(at int) bool { return s.from <= at && at < s.until }
 type RosterDevice struct {
 	Device
 	span
-	cut map[FeedID]uint64 // once revoked
+	cut cuts // once revoked
 }
 
 // Revoked reports whether the newest roster has revoked the device.
@@ -114,7 +133,7 @@ func (d *RosterDevice) Revoked() bool { return d.until != never }
 type RosterGrant struct {
 	Grant
 	span
-	cut map[FeedID]uint64 // once revoked
+	cut cuts // once revoked
 }
 
 // Active reports whether the newest roster still gives the grant.
@@ -137,6 +156,7 @@ type Roster struct {
 	grants  map[EntityID]*RosterGrant
 	byOwner map[PersonID][]EntityID // grants of a person
 	servers map[DeviceID]*rosterServer
+	named   map[FeedCut]bool // by the cuts of revocations
 }
 
 // Len returns the number of records.
@@ -342,6 +362,7 @@ func (r *Roster) add(rec *RosterRecord, message []byte, id Hash) error {
 	if at == 0 {
 		r.index, r.members, r.devices = map[Hash]int{}, map[PersonID]Member{}, map[DeviceID]*RosterDevice{}
 		r.grants, r.byOwner, r.servers = map[EntityID]*RosterGrant{}, map[PersonID][]EntityID{}, map[DeviceID]*rosterServer{}
+		r.named = map[FeedCut]bool{}
 	}
 	if err := r.apply(rec, span{at, never}); err != nil {
 		return Refuse(CodeMalformed, "roster record %d: %w", at, err)
@@ -389,13 +410,13 @@ func (r *Roster) revoke(v *Revoke, at int) error {
 		if !ok || d.Revoked() {
 			return fmt.Errorf("device %s is not in the roster or was revoked before", *v.Device)
 		}
-		d.until, d.cut = at, cutMap(v.Cut)
+		d.until, d.cut = at, cutsOf(v.Cut)
 	case v.Grant != nil:
 		g, ok := r.grants[*v.Grant]
 		if !ok || !g.Active() {
 			return fmt.Errorf("grant %s is not in the roster or was revoked before", *v.Grant)
 		}
-		g.until, g.cut = at, cutMap(v.Cut)
+		g.until, g.cut = at, cutsOf(v.Cut)
 	case v.Server != nil:
 		s, ok := r.servers[*v.Server]
 		if !ok || s.until != never {
@@ -405,16 +426,15 @@ func (r *Roster) revoke(v *Revoke, at int) error {
 	default:
 		return fmt.Errorf("a revocation names a device, a grant or a server")
 	}
+	for _, c := range v.Cut {
+		r.named[c] = true
+	}
 	return nil
 }
 
-func cutMap(cut []FeedCut) map[FeedID]uint64 {
-	m := make(map[FeedID]uint64, len(cut))
-	for _, c := range cut {
-		m[c.Feed] = c.N
-	}
-	return m
-}
+// IsCut reports whether the cut of a revocation names a changeset. When that changeset comes, its scope is to be judged
+// again: only now is it known what lies before it.
+func (r *Roster) IsCut(c FeedCut) bool { return r.named[c] }
 
 // ActiveGrants returns the grants that the newest roster gives a person.
 func (r *Roster) ActiveGrants(p PersonID) []Grant {
@@ -440,4 +460,19 @@ func (r *Roster) RevokedAt(at int) bool {
 		}
 	}
 	return false
+}
+
+// Grant returns a grant, revoked or not.
+func (r *Roster) Grant(id EntityID) (*RosterGrant, bool) { g, ok := r.grants[id]; return g, ok }
+
+// DevicesOf returns a person's devices, revoked or not, sorted by id.
+func (r *Roster) DevicesOf(p PersonID) []Device {
+	var out []Device
+	for _, d := range r.devices {
+		if d.Owner == p {
+			out = append(out, d.Device)
+		}
+	}
+	slices.SortFunc(out, func(a, b Device) int { return slices.Compare(a.ID[:], b.ID[:]) })
+	return out
 }

@@ -247,13 +247,15 @@ func TestVectorsOfRosterJudgeAndReceipt(t *testing.T) {
 	c := prototest.NewCast(t, vectorSeed)
 	v := visitOf(t, c.Monitor)
 	scope := hx(v.Scope[:])
+	thief := c.Monitor.Feed(v).Fork()
 	kept := c.Monitor.Feed(v).Sign(prototest.Set(c.Entity(), 2201, "x"))
 	late := c.Monitor.Feed(v).Sign(prototest.Set(c.Entity(), 2201, "y"))
 	medical := c.Leader.Feed(v).Sign(prototest.Set(c.Entity(), 2308, "z"))
 	resolved := c.Coordinator.Feed(v).Sign(prototest.Resolve(c.Entity(), 2201, "w"))
 	outside := c.Monitor2.Feed(v).Sign(prototest.Set(c.Entity(), 2201, "v"))
+	forged := thief.Sign(prototest.Set(c.Entity(), 2201, "u"))
 	before := c.Roster.Head()
-	c.RevokeDevice(c.Monitor, syncproto.FeedCut{Feed: kept.Header.Feed(), N: 1})
+	c.RevokeDevice(c.Monitor, kept.Cut())
 	v.Team = append(v.Team, c.Leader.Owner.ID)
 
 	var records, refused, verdicts list
@@ -286,6 +288,7 @@ func TestVectorsOfRosterJudgeAndReceipt(t *testing.T) {
 	}{
 		{"within the cut of a revocation", kept, ""},
 		{"beyond the cut", late, syncproto.CodeQuarantineLate},
+		{"another changeset with the number of the cut", forged, syncproto.CodeQuarantineLate},
 		{"a medical finding by a leader", medical, syncproto.CodeQuarantineField},
 		{"a coordinator's resolve", resolved, ""},
 		{"a monitor who is not on the team", outside, syncproto.CodeQuarantineNoRight},
@@ -296,7 +299,7 @@ func TestVectorsOfRosterJudgeAndReceipt(t *testing.T) {
 		}
 		claim := row.cs.Claim()
 		verdicts = append(verdicts, h{"name": row.name, "rights": uint16(verdict.Rights), "person": hx(verdict.Person[:]), "quarantine": verdict.Quarantine,
-			"claim": h{"device": hx(claim.Device[:]), "feed": hx(claim.Feed[:]), "n": claim.N, "rosterHead": hx(claim.RosterHead[:]), "needs": uint16(claim.Needs)}})
+			"claim": h{"device": hx(claim.Device[:]), "feed": hx(claim.Feed[:]), "n": claim.N, "changeset": row.cs.ID, "rosterHead": hx(claim.RosterHead[:]), "needs": uint16(claim.Needs)}})
 	}
 	var team list
 	for _, p := range v.Team {

@@ -309,6 +309,7 @@ func (t *Tx) fork(f *feed) error {
 		return err
 	}
 	f.forked = true
+	f.tips[f.head] = syncproto.FeedCut{Feed: f.id, N: f.n, Short: f.headID.Short()}
 	if !f.dirty {
 		f.dirty = true
 		t.feeds = append(t.feeds, f)
@@ -353,7 +354,8 @@ func (t *Tx) stage(w *row, f *feed, opening *syncproto.ScopeOpening, fork bool) 
 		s.open(w, opening)
 	}
 	if f == nil {
-		f = &feed{row: int64(len(r.feeds) + 1), id: w.claim.Feed, scope: s, device: h.Device, owner: w.verdict.Person, fresh: true}
+		f = &feed{row: int64(len(r.feeds) + 1), id: w.claim.Feed, scope: s, device: h.Device, owner: w.verdict.Person, fresh: true,
+			tips: map[int64]syncproto.FeedCut{}}
 		r.feeds[f.id], r.rows[f.row] = f, f
 		r.names.set(f)
 	}
@@ -362,8 +364,12 @@ func (t *Tx) stage(w *row, f *feed, opening *syncproto.ScopeOpening, fork bool) 
 		f.dirty = true
 		t.feeds = append(t.feeds, f)
 	}
+	f.grow(w)
 	if h.N > f.n {
 		f.n, f.head, f.headID, f.nextSeq = h.N, w.id, w.cs.ID, h.LastSeq()+1
+	}
+	if r.roster.IsCut(w.cs.Cut()) { // what came before it was late until now
+		s.rejudge = true
 	}
 	r.recent[place{f.row, h.N}] = seen{w.id, w.cs.ID.Short()}
 	if fork {

@@ -98,20 +98,6 @@ func (r *Replica) Feeds(id syncproto.ScopeID) []FeedState {
 	return out
 }
 
-// DeviceFeeds returns how much of each of a device's feeds is here, in every scope: what a revocation cuts at.
-func (r *Replica) DeviceFeeds(id syncproto.DeviceID) []syncproto.FeedCut {
-	r.mu.RLock()
-	defer r.mu.RUnlock()
-	var out []syncproto.FeedCut
-	for _, f := range r.feeds {
-		if f.device == id {
-			out = append(out, syncproto.FeedCut{Feed: f.id, N: f.n})
-		}
-	}
-	slices.SortFunc(out, func(a, b syncproto.FeedCut) int { return slices.Compare(a.Feed[:], b.Feed[:]) })
-	return out
-}
-
 // Heads returns the vector of feed heads of a scope: one entry for each feed, and one for each branch of a forked one.
 func (r *Replica) Heads(ctx context.Context, id syncproto.ScopeID) ([]syncproto.FeedHead, error) {
 	var out []syncproto.FeedHead

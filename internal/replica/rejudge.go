@@ -11,6 +11,8 @@ import (
 // judged is what judging a scope again needs of one changeset; packets are not read.
 type judged struct {
 	row      int64
+	prev     int64
+	short    syncproto.Short
 	claim    syncproto.Claim
 	rights   syncproto.Rights
 	code     syncproto.Code
@@ -68,15 +70,16 @@ func scanAdmission(rows *sql.Rows) (a admission, err error) {
 }
 
 func (t *Tx) judgedRows(s *scope) ([]judged, error) {
-	return collect(t, `SELECT id, feed, n, roster, needs, rights, code, admitted, records FROM changeset WHERE scope = $1 ORDER BY id`,
+	return collect(t, `SELECT id, cs, prev, feed, n, roster, needs, rights, code, admitted, records FROM changeset WHERE scope = $1 ORDER BY id`,
 		[]any{s.row}, func(rows *sql.Rows) (j judged, err error) {
 			var feedRow int64
-			var roster, records []byte
+			var cs, roster, records []byte
 			var code string
-			if err := rows.Scan(&j.row, &feedRow, &j.claim.N, &roster, &j.claim.Needs, &j.rights, &code, &j.admitted, &records); err != nil {
+			if err := rows.Scan(&j.row, &cs, &j.prev, &feedRow, &j.claim.N, &roster, &j.claim.Needs, &j.rights, &code, &j.admitted, &records); err != nil {
 				return j, err
 			}
 			f := t.r.rows[feedRow]
+			j.short = syncproto.ChangesetID(cs).Short()
 			j.claim.Device, j.claim.Feed, j.claim.RosterHead = f.device, f.id, syncproto.Hash(roster)
 			j.code, j.records = syncproto.Code(code), uvarints(records)
 			return j, nil
@@ -87,10 +90,14 @@ func (t *Tx) judgedRows(s *scope) ([]judged, error) {
 func (t *Tx) fixedPoint(s *scope, all []judged, team []teamRow, admissions []admission) ([]judged, *syncproto.Standing, error) {
 	standing := s.emptyStanding()
 	effective := map[int64]bool{}
+	b := branches{roster: t.r.roster, all: all}
+	judging := 0
+	within := func(cut syncproto.FeedCut) bool { return b.within(judging, cut) } // one for all: there may be a million
 	for {
 		out := make([]judged, len(all))
 		unaided := map[int64]bool{} // takes effect without an admission
 		for i, j := range all {
+			judging, j.claim.Within = i, within
 			own := standing
 			if j.row == s.opening {
 				own = withTeam(standing, team, func(by int64) bool { return by == j.row })

@@ -116,7 +116,7 @@ type scope struct {
 	standing  *syncproto.Standing // nil until it is opened
 	fresh     bool
 	dirty     bool
-	rejudge   bool // a team change or decision has come: judge the scope again before commit
+	rejudge   bool // a team change, a decision or what one names has come: judge the scope again before commit
 }
 
 // feed is one row of the feed table.
@@ -131,6 +131,7 @@ type feed struct {
 	headID  syncproto.ChangesetID
 	nextSeq uint64
 	forked  bool
+	tips    map[int64]syncproto.FeedCut // the ends of its branches by row, once it has forked
 	fresh   bool
 	dirty   bool
 }
@@ -151,7 +152,7 @@ func (r *Replica) load(ctx context.Context, q querier) error {
 	r.feeds, r.rows = map[syncproto.FeedID]*feed{}, map[int64]*feed{}
 	r.recent, r.needs, r.unmet, r.judged = map[place]seen{}, map[string]int{}, map[point]int{}, map[int64]bool{}
 	r.held = heldCount{by: map[syncproto.DeviceID]heldShare{}}
-	for _, step := range []func(context.Context, querier) error{r.loadRoster, r.loadScopes, r.loadFeeds, r.loadWaiting, r.loadHeld, r.loadCounters} {
+	for _, step := range []func(context.Context, querier) error{r.loadRoster, r.loadScopes, r.loadFeeds, r.loadTips, r.loadWaiting, r.loadHeld, r.loadCounters} {
 		if err := step(ctx, q); err != nil {
 			return err
 		}
@@ -220,7 +221,7 @@ func (s *scope) loadStanding(ctx context.Context, q querier, registry syncproto.
 
 func (r *Replica) loadFeeds(ctx context.Context, q querier) error {
 	return each(ctx, q, `SELECT id, feed, scope, device, n, head, head_id, next_seq, forked FROM feed`, nil, func(row *sql.Rows) error {
-		f := &feed{}
+		f := &feed{tips: map[int64]syncproto.FeedCut{}}
 		var id, device, head []byte
 		var scopeRow int64
 		if err := row.Scan(&f.row, &id, &scopeRow, &device, &f.n, &f.head, &head, &f.nextSeq, &f.forked); err != nil {

@@ -148,7 +148,9 @@ func (f *Feed) Head() syncproto.FeedHead {
 }
 
 // Cut returns the feed's part of a revocation that counts everything signed so far as received in time.
-func (f *Feed) Cut() syncproto.FeedCut { return syncproto.FeedCut{Feed: f.ID(), N: f.N} }
+func (f *Feed) Cut() syncproto.FeedCut {
+	return syncproto.FeedCut{Feed: f.ID(), N: f.N, Short: f.Prev.Short()}
+}
 
 // Fork returns a second writer of the same feed, as a copied disk would be.
 func (f *Feed) Fork() *Feed { c := *f; return &c }

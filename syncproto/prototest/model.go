@@ -14,17 +14,11 @@ type Model struct {
 	Standing   *syncproto.Standing
 	Changesets []*syncproto.Changeset // of one scope, in any order, each once
 
-	byShort map[short]*syncproto.Changeset
+	byShort map[syncproto.FeedCut]*syncproto.Changeset
 	handle  map[syncproto.ChangesetID]uint64
 	feed    map[syncproto.FeedID]uint64
 	forked  map[syncproto.FeedID]bool
 	verdict map[syncproto.ChangesetID]syncproto.Verdict
-}
-
-type short struct {
-	feed  syncproto.FeedID
-	n     uint64
-	short syncproto.Short
 }
 
 // Fold returns the merged state of every record that the changesets touch. A changeset that must be held is left out.
@@ -71,7 +65,7 @@ func (m *Model) Contributions() map[syncproto.EntityID][]syncproto.Contribution 
 }
 
 func (m *Model) index() {
-	m.byShort, m.handle = make(map[short]*syncproto.Changeset), make(map[syncproto.ChangesetID]uint64)
+	m.byShort, m.handle = make(map[syncproto.FeedCut]*syncproto.Changeset), make(map[syncproto.ChangesetID]uint64)
 	m.feed, m.forked = make(map[syncproto.FeedID]uint64), make(map[syncproto.FeedID]bool)
 	slices.SortFunc(m.Changesets, func(a, b *syncproto.Changeset) int { return slices.Compare(a.ID[:], b.ID[:]) })
 	type place struct {
@@ -81,7 +75,7 @@ func (m *Model) index() {
 	taken := make(map[place]bool)
 	for i, cs := range m.Changesets {
 		f := cs.Header.Feed()
-		m.byShort[short{f, cs.Header.N, cs.ID.Short()}] = cs
+		m.byShort[cs.Cut()] = cs
 		m.handle[cs.ID] = uint64(i + 1)
 		m.feed[f] = cmp.Or(m.feed[f], uint64(i+1))
 		m.forked[f] = m.forked[f] || taken[place{f, cs.Header.N}]
@@ -94,7 +88,7 @@ func (m *Model) index() {
 func (m *Model) judge() {
 	m.verdict = make(map[syncproto.ChangesetID]syncproto.Verdict)
 	for _, cs := range m.Changesets {
-		if v, err := m.Roster.Judge(cs.Claim(), m.Standing); err == nil {
+		if v, err := m.Roster.Judge(m.claim(cs), m.Standing); err == nil {
 			m.verdict[cs.ID] = v
 		}
 	}
@@ -112,6 +106,22 @@ func (m *Model) judge() {
 			}
 		}
 	}
+}
+
+// claim returns the claim of one of the changesets, which knows the others.
+func (m *Model) claim(cs *syncproto.Changeset) syncproto.Claim {
+	c := cs.Claim()
+	c.Within = func(cut syncproto.FeedCut) bool { return m.leadsTo(cs, cut) }
+	return c
+}
+
+// leadsTo reports whether a changeset is, or is an ancestor of, the one that a cut names.
+func (m *Model) leadsTo(cs *syncproto.Changeset, cut syncproto.FeedCut) bool {
+	at := m.byShort[cut]
+	for at != nil && at.Header.N > cs.Header.N {
+		at = m.before(at)
+	}
+	return at == cs
 }
 
 // admitted returns what a decision covers: of each feed that it names, everything up to the changeset that the
@@ -161,9 +171,9 @@ func (m *Model) pinned(cs *syncproto.Changeset, feed int) *syncproto.Changeset {
 		return cs
 	}
 	d := cs.Header.Deps[feed-1]
-	return m.byShort[short{d.Feed, d.N, d.Short}]
+	return m.byShort[syncproto.FeedCut(d)]
 }
 
 func (m *Model) before(cs *syncproto.Changeset) *syncproto.Changeset {
-	return m.byShort[short{cs.Header.Feed(), cs.Header.N - 1, cs.Header.Prev.Short()}]
+	return m.byShort[syncproto.FeedCut{Feed: cs.Header.Feed(), N: cs.Header.N - 1, Short: cs.Header.Prev.Short()}]
 }

@@ -107,6 +107,9 @@ func (s suite) revocation(t *testing.T) {
 	t.Run("late work of a revoked device is quarantined whenever it comes", s.revokedDevice)
 	t.Run("work under a revoked grant is quarantined whenever it comes", s.revokedGrant)
 	t.Run("a revoked team change takes its people with it", s.revokedTeamChange)
+	t.Run("another past signed with a revoked laptop's key has no effect", s.forgedBranch)
+	t.Run("what comes before the changeset at the cut is late until that is here", s.cutComesLast)
+	t.Run("of a forked feed all that was held at the revocation is in time", s.cutOfAFork)
 }
 
 func (s suite) revokedDevice(t *testing.T) {

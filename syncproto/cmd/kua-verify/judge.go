@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"maps"
 	"slices"
 
@@ -34,6 +35,7 @@ func (e *evidence) chains(r *report, partial bool) {
 			r.fault("changeset %s: it does not continue its feed", w.ID)
 		}
 	}
+	e.number()
 	for p, twins := range at {
 		if len(twins) < 2 {
 			continue
@@ -51,6 +53,50 @@ func (e *evidence) chains(r *report, partial bool) {
 		}
 		return int(a.N) - int(b.N)
 	})
+}
+
+// span is where a changeset and all that follows it stand when the trees of feeds are numbered depth first.
+type span struct{ from, size int }
+
+// number fills in the spans and ends. Numbers of changesets grow along a branch; what does not continue its feed begins
+// a tree of its own.
+func (e *evidence) number() {
+	order := slices.Clone(e.order)
+	slices.SortStableFunc(order, func(a, b *work) int { return cmp.Compare(a.Header.N, b.Header.N) })
+	e.ends = make(map[syncproto.FeedCut]*work, len(order))
+	for _, w := range slices.Backward(order) {
+		e.ends[w.Cut()] = w
+		w.branch.size++
+		if p := w.parent(); p != nil {
+			p.branch.size += w.branch.size
+		}
+	}
+	next := map[*work]int{} // nil for the beginnings of feeds
+	for _, w := range order {
+		p := w.parent()
+		w.branch.from = next[p]
+		next[p] += w.branch.size
+		next[w] = w.branch.from + 1
+	}
+}
+
+func (w *work) parent() *work {
+	if w.prev == nil || w.prev.Header.Feed() != w.Header.Feed() || w.prev.Header.N+1 != w.Header.N {
+		return nil
+	}
+	return w.prev
+}
+
+// within reports whether a changeset is, or is an ancestor of, the one that a cut names.
+func (e *evidence) within(w *work, cut syncproto.FeedCut) bool {
+	end := e.ends[cut]
+	return end != nil && w.branch.from <= end.branch.from && end.branch.from < w.branch.from+w.branch.size
+}
+
+func (e *evidence) claim(w *work) syncproto.Claim {
+	c := w.Claim()
+	c.Within = func(cut syncproto.FeedCut) bool { return e.within(w, cut) }
+	return c
 }
 
 // scope is what is judged together.
@@ -118,7 +164,8 @@ func (s *scope) read(r *report, w *work) {
 
 // judge finds who may what in a scope: the least fixed point of teams and admissions, which only grow by what takes
 // effect (docs/protocol.md §6).
-func (s *scope) judge(roster *syncproto.Roster) {
+func (e *evidence) judge(s *scope) {
+	roster := e.roster
 	s.standing = s.empty(roster)
 	for {
 		before := s.snapshot()
@@ -127,7 +174,7 @@ func (s *scope) judge(roster *syncproto.Roster) {
 			if w == s.opening && standing != nil {
 				standing = s.with(standing, func(by *work) bool { return by == w })
 			}
-			w.verdict, w.waits = roster.Judge(w.Claim(), standing)
+			w.verdict, w.waits = roster.Judge(e.claim(w), standing)
 		}
 		for _, w := range s.work {
 			w.admitted = w.waits == nil && w.verdict.Quarantine != "" && slices.ContainsFunc(s.admits, func(a admission) bool {

@@ -202,6 +202,32 @@ func TestSoundBundleHolds(t *testing.T) {
 	}
 }
 
+// A key of a revoked laptop can sign another past for it; the auditor judges that as every store does.
+func TestForgedPastOfARevokedDeviceIsQuarantined(t *testing.T) {
+	k := newKit(t)
+	thief, head := k.Protection.Feed(k.visit).Fork(), k.Roster.Head()
+	thief.RosterHead = &head
+	k.by(k.Protection, prototest.Set(k.Entity(), 2201, "beds"))
+	kept := k.by(k.Protection, prototest.Set(k.Entity(), 2201, "beds"))
+	forged := []*syncproto.Changeset{thief.Sign(prototest.Set(k.Entity(), 2201, "x")), thief.Sign(prototest.Set(k.Entity(), 2201, "y"))}
+	k.RevokeDevice(k.Protection, kept.Cut())
+	before := len(k.all)
+	k.all = append(k.all, forged...)
+	r, err := k.verify("--root", k.root(), k.write("all.kua", k.Coordinator.Key, k.items()))
+	if err != nil {
+		t.Fatalf("%v: %q", err, r.Faults)
+	}
+	late := map[syncproto.ChangesetID]bool{}
+	for _, q := range r.Quarantine {
+		late[q.Changeset] = !q.Admitted
+	}
+	for i, cs := range k.all {
+		if cs.Header.Device == k.Protection.ID && late[cs.ID] != (i >= before) {
+			t.Errorf("changeset %d of the revoked device, forged %t: quarantined %t", cs.Header.N, i >= before, late[cs.ID])
+		}
+	}
+}
+
 func TestBundlesAreReadTogether(t *testing.T) {
 	k := newKit(t)
 	all := k.items()

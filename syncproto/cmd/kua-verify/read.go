@@ -23,7 +23,8 @@ type evidence struct {
 	bundles    []bundleReport
 
 	sets  map[syncproto.ChangesetID]*work
-	order []*work // in the order of reading
+	ends  map[syncproto.FeedCut]*work // as cuts and admissions name them
+	order []*work                     // in the order of reading
 }
 
 // work is one changeset with what is found out about it.
@@ -31,6 +32,7 @@ type work struct {
 	*syncproto.Changeset
 	number    uint64 // handle for the merge
 	prev      *work
+	branch    span // its place in the tree of its feed
 	verdict   syncproto.Verdict
 	waits     error // why it cannot be judged
 	admitted  bool

@@ -122,7 +122,7 @@ func (e *evidence) examine(root string, partial bool) *report {
 	r.Changesets = len(e.order)
 	e.chains(r, partial)
 	for _, s := range e.scopes(r) {
-		s.judge(e.roster)
+		e.judge(s)
 		r.Scopes = append(r.Scopes, e.scopeReport(r, s, partial))
 	}
 	e.checkReceipts(r)
