@@ -487,19 +487,58 @@ func (c *Client) approval(roster *syncproto.Roster, p *Pending, device syncproto
 // RevokeDevice ends a laptop's trust. What the server has received of it so far stands; what comes later is
 // quarantined until a person decides.
 func (c *Client) RevokeDevice(ctx context.Context, id syncproto.DeviceID, reason string) error {
-	r, err := c.Remote()
-	if err != nil {
-		return err
+	cut, err := c.cutOf(ctx, id)
+	if err == nil {
+		err = c.postRecord(ctx, syncproto.RosterRecord{Revoke: &syncproto.Revoke{Device: &id, Reason: reason, Cut: cut}})
 	}
-	var cut []syncproto.FeedCut
-	if err := r.exchange(ctx, http.MethodGet, "/v1/devices/"+id.String()+"/feeds", nil, &cut); err != nil {
-		return fmt.Errorf("revoking: %w", err)
-	}
-	err = c.postRecords(ctx, func(*syncproto.Roster) ([]syncproto.RosterRecord, error) {
-		return []syncproto.RosterRecord{{Revoke: &syncproto.Revoke{Device: &id, Reason: reason, Cut: cut}}}, nil
-	})
 	if err != nil {
 		return fmt.Errorf("revoking: %w", err)
 	}
 	return nil
+}
+
+// RevokeGrant ends a member's role. What the server has received of their laptops so far keeps its effect; what they
+// wrote by that role and deliver later is quarantined until a person decides.
+func (c *Client) RevokeGrant(ctx context.Context, id syncproto.EntityID, reason string) error {
+	g, ok := c.rep.Roster().Grant(id)
+	if !ok || !g.Active() {
+		return fmt.Errorf("revoking: %w: no role %s is in force", ErrNotFound, id)
+	}
+	var cut []syncproto.FeedCut
+	for _, d := range c.rep.Roster().DevicesOf(g.Person) {
+		one, err := c.cutOf(ctx, d.ID)
+		if err != nil {
+			return fmt.Errorf("revoking: %w", err)
+		}
+		cut = append(cut, one...)
+	}
+	if err := c.postRecord(ctx, syncproto.RosterRecord{Revoke: &syncproto.Revoke{Grant: &id, Reason: reason, Cut: cut}}); err != nil {
+		return fmt.Errorf("revoking: %w", err)
+	}
+	return nil
+}
+
+// GrantRole gives a member a further role in a region.
+func (c *Client) GrantRole(ctx context.Context, person syncproto.PersonID, role syncproto.Role, region string) (id syncproto.EntityID, err error) {
+	if id, err = syncproto.RandomID(c.cfg.Rand); err != nil {
+		return id, err
+	}
+	err = c.postRecord(ctx, syncproto.RosterRecord{Grant: &syncproto.Grant{ID: id, Person: person, Role: role, Region: region}})
+	if err != nil {
+		return id, fmt.Errorf("giving a role: %w", err)
+	}
+	return id, nil
+}
+
+func (c *Client) postRecord(ctx context.Context, rec syncproto.RosterRecord) error {
+	return c.postRecords(ctx, func(*syncproto.Roster) ([]syncproto.RosterRecord, error) { return []syncproto.RosterRecord{rec}, nil })
+}
+
+// cutOf asks the server how much of a laptop's feeds it has received.
+func (c *Client) cutOf(ctx context.Context, id syncproto.DeviceID) (cut []syncproto.FeedCut, err error) {
+	r, err := c.Remote()
+	if err != nil {
+		return nil, err
+	}
+	return cut, r.exchange(ctx, http.MethodGet, "/v1/devices/"+id.String()+"/feeds", nil, &cut)
 }

@@ -164,3 +164,39 @@ func TestAnOutsiderSeesNothingOfAVisit(t *testing.T) {
 		t.Errorf("want not found, got %v", err)
 	}
 }
+
+func TestAMemberWhoseRoleEndedWritesIntoQuarantine(t *testing.T) {
+	ctx := context.Background()
+	s := New(t)
+	aru := s.Laptop("Aru", syncproto.RoleMonitor, "KZ-75")
+	visit := s.Lead.Visit("KZ-75", aru)
+	s.Lead.Sync()
+	aru.Sync()
+	aru.SetField(visit, "population", "1")
+	aru.Sync()
+	role := s.Lead.Roster().ActiveGrants(aru.Person)[0].ID
+	if err := s.Lead.RevokeGrant(ctx, role, "mandate ended"); err != nil {
+		t.Fatal(err)
+	}
+	aru.SetField(visit, "population", "2") // she does not know yet
+	if rep := aru.Sync(); rep.Quarantined == 0 {
+		t.Errorf("what was written by an ended role took effect: %+v", rep)
+	}
+	s.Lead.Sync()
+	if f := s.Lead.Field(visit, "population"); len(f.Heads) != 1 || f.Heads[0].Value != "1" {
+		t.Errorf("the work before the end does not stand alone: %+v", f)
+	}
+	if _, err := s.Lead.GrantRole(ctx, aru.Person, syncproto.RoleMonitor, "KZ-75"); err != nil {
+		t.Fatal(err)
+	}
+	aru.Sync()
+	aru.SetField(visit, "population", "3")
+	aru.Sync()
+	s.Lead.Sync()
+	if f := s.Lead.Field(visit, "population"); f.Heads[0].Value != "3" {
+		t.Errorf("work under a new role has no effect: %+v", f)
+	}
+	if err := s.Lead.RevokeGrant(ctx, role, "again"); err == nil {
+		t.Error("a role that had ended was ended again")
+	}
+}

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -98,11 +97,10 @@ func (l accessList) write(w io.Writer) {
 	}
 	fmt.Fprintf(w, "%s, %d signed records\n", l.Organisation, l.Records)
 	for _, m := range l.Members {
-		var roles []string
+		fmt.Fprintf(w, "\n%s  %s\n", m.Name, m.Person)
 		for _, g := range m.Grants {
-			roles = append(roles, fmt.Sprintf("%s in %s", g.Role, regionName(g.Region)))
+			fmt.Fprintf(w, "    role %s  %s in %s\n", g.ID, g.Role, regionName(g.Region))
 		}
-		fmt.Fprintf(w, "\n%s  %s  %s\n", m.Name, m.Person, strings.Join(roles, "; "))
 		for _, d := range m.Devices {
 			fmt.Fprintf(w, "    laptop %s  %s%s\n", d.ID, d.Label, revokedMark(d.Revoked))
 		}
@@ -128,10 +126,13 @@ func revokedMark(revoked bool) string {
 
 func (a *app) revoke() *cobra.Command {
 	var reason string
-	c := &cobra.Command{Use: "revoke DEVICE --reason TEXT", Short: "End a laptop's trust: lost, stolen, or its owner has left", Args: cobra.ExactArgs(1),
-		Long: "End a laptop's trust. What the server has received of it so far stands; what comes later is kept and shown, and\n" +
-			"waits until a person decides (`kua quarantine`)."}
+	var role bool
+	c := &cobra.Command{Use: "revoke LAPTOP|ROLE --reason TEXT", Short: "End a laptop's trust, or with --role a member's role", Args: cobra.ExactArgs(1),
+		Long: "End a laptop's trust: lost, stolen, or its owner has left. With --role, end a member's role; `kua roster` shows its id.\n" +
+			"What the server has received so far stands; what comes later is kept and shown, and waits until a person decides\n" +
+			"(`kua quarantine`)."}
 	c.Flags().StringVar(&reason, "reason", "", "why; it is signed into the roster")
+	c.Flags().BoolVar(&role, "role", false, "the id is that of a role, not of a laptop")
 	required(c, "reason")
 	return a.command(c, func(ctx context.Context, args []string) error {
 		return a.open(ctx, func(c *fieldclient.Client) error {
@@ -139,24 +140,70 @@ func (a *app) revoke() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			var ids []syncproto.DeviceID
-			for _, m := range list.Members {
-				for _, d := range m.Devices {
-					id, err := syncproto.ParseDeviceID(d.ID)
-					if err != nil {
-						return err
-					}
-					ids = append(ids, id)
-				}
+			if role {
+				return a.revokeRole(ctx, c, list, args[0], reason)
 			}
-			id, err := match("laptop", args[0], ids)
+			return a.revokeLaptop(ctx, c, list, args[0], reason)
+		})
+	})
+}
+
+func (a *app) revokeLaptop(ctx context.Context, c *fieldclient.Client, list accessList, typed, reason string) error {
+	var ids []syncproto.DeviceID
+	for _, m := range list.Members {
+		for _, d := range m.Devices {
+			id, err := syncproto.ParseDeviceID(d.ID)
 			if err != nil {
 				return err
 			}
-			if err := c.RevokeDevice(ctx, id, reason); err != nil {
+			ids = append(ids, id)
+		}
+	}
+	id, err := match("laptop", typed, ids)
+	if err != nil {
+		return err
+	}
+	if err := c.RevokeDevice(ctx, id, reason); err != nil {
+		return err
+	}
+	return a.say(map[string]string{"device": id.String()}, "Revoked %s. What it delivers from now on waits for a decision.", id)
+}
+
+func (a *app) revokeRole(ctx context.Context, c *fieldclient.Client, list accessList, typed, reason string) error {
+	var ids []syncproto.EntityID
+	for _, m := range list.Members {
+		for _, g := range m.Grants {
+			ids = append(ids, g.ID)
+		}
+	}
+	id, err := match("role", typed, ids)
+	if err != nil {
+		return err
+	}
+	if err := c.RevokeGrant(ctx, id, reason); err != nil {
+		return err
+	}
+	return a.say(map[string]string{"role": id.String()}, "The role has ended. What was written by it and comes later waits for a decision.")
+}
+
+func (a *app) giveRole() *cobra.Command {
+	var role, region string
+	c := &cobra.Command{Use: "grant PERSON --role ROLE --region REGION", Short: "Give a member a further role", Args: cobra.ExactArgs(1),
+		Long: "Give a member a further role in a region, or in all of them with --region '*'. `kua revoke --role` ends one."}
+	c.Flags().StringVar(&role, "role", "", "what the person may do")
+	c.Flags().StringVar(&region, "region", "", "ISO 3166-2 code, such as KZ-75")
+	required(c, "role", "region")
+	return a.command(c, func(ctx context.Context, args []string) error {
+		return a.open(ctx, func(c *fieldclient.Client) error {
+			person, err := personNamed(c, args[0])
+			if err != nil {
 				return err
 			}
-			return a.say(map[string]string{"device": id.String()}, "Revoked %s. What it delivers from now on waits for a decision.", id)
+			id, err := c.GrantRole(ctx, person, syncproto.Role(role), region)
+			if err != nil {
+				return err
+			}
+			return a.say(map[string]string{"role": id.String()}, "Given. The role's id is %s.", id)
 		})
 	})
 }
