@@ -144,15 +144,16 @@ func (c *Client) absorb(ctx context.Context, items []arrival, also func(*vault.T
 	if err != nil {
 		return fmt.Errorf("storing what came: %w", err)
 	}
-	// The cursor stands behind it now: whoever gives up waiting, the records must show it.
-	ctx = context.WithoutCancel(ctx)
-	if err := c.merge(ctx, fresh); err != nil {
+	err = c.inMemory(ctx, func(ctx context.Context) error {
+		if err := c.merge(ctx, fresh); err != nil {
+			return err
+		}
+		return c.refill(ctx, fuller)
+	})
+	if err != nil {
 		return err
 	}
-	if err := c.refill(ctx, fuller); err != nil {
-		return err
-	}
-	return c.noticeOwn(ctx, fresh)
+	return c.noticeOwn(context.WithoutCancel(ctx), fresh)
 }
 
 // lacks reports whether a changeset is here without its values, and now came with them: a server withholds them from
@@ -199,10 +200,19 @@ func (c *Client) isHere(ctx context.Context, cs *syncproto.Changeset) (l replica
 	return l, err == nil, err
 }
 
-// merge takes stored changesets into the records and shows their values. The vault is not written, but for visit keys.
+// merge takes stored changesets into the records, shows their values and drops those that were erased.
 func (c *Client) merge(ctx context.Context, items []arrival) error {
+	logged, err := c.mergeOnly(ctx, items)
+	if err != nil {
+		return err
+	}
+	return c.redactLocal(ctx, logged)
+}
+
+// mergeOnly takes stored changesets into the records and shows their values. The vault is not written.
+func (c *Client) mergeOnly(ctx context.Context, items []arrival) ([]replica.Logged, error) {
 	if len(items) == 0 {
-		return nil
+		return nil, nil
 	}
 	byID := make(map[syncproto.ChangesetID]*arrival, len(items))
 	incoming := make([]replica.Incoming, len(items))
@@ -222,38 +232,34 @@ func (c *Client) merge(ctx context.Context, items []arrival) error {
 		return err
 	})
 	if err != nil {
-		return fmt.Errorf("merging: %w", err)
+		return nil, fmt.Errorf("merging: %w", err)
 	}
 	return c.showNew(ctx, first, byID)
 }
 
 // showNew shows every changeset that the log took since row first: arrivals, and what had been held for them.
-func (c *Client) showNew(ctx context.Context, first int64, byID map[syncproto.ChangesetID]*arrival) error {
+func (c *Client) showNew(ctx context.Context, first int64, byID map[syncproto.ChangesetID]*arrival) (logged []replica.Logged, err error) {
 	var list []shown
-	var logged []replica.Logged
 	if err := c.rep.Since(ctx, first, func(l replica.Logged) error { logged = append(logged, l); return nil }); err != nil {
-		return err
+		return nil, err
 	}
 	for _, l := range logged {
 		cs, err := c.changesetOf(ctx, l, byID)
 		if err != nil {
-			return err
+			return nil, err
 		}
 		if err := c.takeKeys(ctx, l, cs); err != nil {
-			return err
+			return nil, err
 		}
 		c.noteAliases(cs)
 		values, err := c.valuesOf(l, cs)
 		if err != nil {
-			return err
+			return nil, err
 		}
 		list = append(list, values...)
 		c.hlc = c.hlc.Observe(cs.Header.HLC0, c.trusted())
 	}
-	if err := c.show(ctx, list); err != nil {
-		return err
-	}
-	return c.redactLocal(ctx, logged)
+	return logged, c.show(ctx, list)
 }
 
 func (c *Client) changesetOf(ctx context.Context, l replica.Logged, byID map[syncproto.ChangesetID]*arrival) (*syncproto.Changeset, error) {

@@ -14,6 +14,8 @@ import (
 // Alias says that a record is the same as another one of its kind: two people registered one thing. Both stay; the
 // other one shows the statements of both, and where they differ, a conflict.
 func (c *Client) Alias(ctx context.Context, scope syncproto.ScopeID, record, other syncproto.EntityID) (Saved, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
 	v, err := c.rep.Record(ctx, scope, record)
 	if err != nil {
 		return Saved{}, err
@@ -32,7 +34,7 @@ func (c *Client) Alias(ctx context.Context, scope syncproto.ScopeID, record, oth
 	if err != nil {
 		return Saved{}, err
 	}
-	return c.Save(ctx, scope, []Change{{Kind: syncproto.KindAlias, Entity: record, Field: v.State.Kind, Clear: clear, Refers: refs(v.State.Aliases)}})
+	return c.saveAll(ctx, scope, []Change{{Kind: syncproto.KindAlias, Entity: record, Field: v.State.Kind, Clear: clear, Refers: refs(v.State.Aliases)}})
 }
 
 // aliasKey is the record that others were said to be the same as.

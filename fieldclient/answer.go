@@ -12,7 +12,9 @@ import (
 // changeset: all of them or none. Whoever answers an item first makes its record, which has the same id on every
 // laptop; see ItemID.
 func (c *Client) Answer(ctx context.Context, scope syncproto.ScopeID, item, instance string, values map[string][]byte) (syncproto.EntityID, Saved, error) {
-	id, err := c.ItemID(scope, item, instance)
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	id, err := c.itemID(scope, item, instance)
 	if err != nil {
 		return id, Saved{}, fmt.Errorf("answering %s: %w", item, err)
 	}
@@ -20,7 +22,7 @@ func (c *Client) Answer(ctx context.Context, scope syncproto.ScopeID, item, inst
 	if err != nil {
 		return id, Saved{}, fmt.Errorf("answering %s: %w", item, err)
 	}
-	saved, err := c.Save(ctx, scope, changes)
+	saved, err := c.saveAll(ctx, scope, changes)
 	return id, saved, err
 }
 

@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"kua/fieldclient/vault"
@@ -67,14 +68,20 @@ type Client struct {
 	rep   *replica.Replica
 	keys  *keyring
 
-	mu       sync.Mutex // serialises writes, and guards what follows
-	feeds    map[syncproto.ScopeID]*ownFeed
-	scopes   map[syncproto.ScopeID]*scopeKeys
-	hlc      syncproto.HLC
-	clock    clockState
-	server   *Server
-	check    *checkpointState
+	server   atomic.Pointer[Server]
+	check    atomic.Pointer[checkpointState]
 	restored string
+
+	mu     sync.Mutex // serialises writes, from reading what they refer to on, and guards what follows
+	feeds  map[syncproto.ScopeID]*ownFeed
+	scopes map[syncproto.ScopeID]*scopeKeys
+	hlc    syncproto.HLC
+	clock  clockState
+	broken error // the records in memory could not be made anew: nothing may be signed on them
+
+	// whole is held for reading by whoever reads the records in memory more than once, and for writing while they are
+	// made anew: rows get other numbers then. It is taken after mu, and mu never while it is held.
+	whole sync.RWMutex
 
 	rmu      sync.RWMutex // guards what follows
 	receipts map[syncproto.ChangesetID]receiptState
@@ -193,6 +200,8 @@ func Open(ctx context.Context, cfg Config, secret string) (*Client, error) {
 func (c *Client) Close() error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	c.whole.Lock()
+	defer c.whole.Unlock()
 	return errors.Join(c.mem.Close(), c.vault.Close())
 }
 
@@ -234,8 +243,14 @@ func load(ctx context.Context, cfg Config, v *vault.Vault) (*Client, error) {
 	if err := c.loadSmall(ctx); err != nil {
 		return nil, err
 	}
-	if err := c.rebuild(ctx); err != nil {
+	if c.mem, err = openProjection(ctx); err != nil {
 		return nil, err
+	}
+	if c.rep, err = replica.Open(ctx, replica.Config{DB: c.mem.Write}); err == nil {
+		err = c.replay(ctx)
+	}
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("reading the log: %w", err), c.mem.Close())
 	}
 	if err := c.noticeRestore(ctx); err != nil {
 		return nil, errors.Join(err, c.mem.Close())
@@ -243,37 +258,56 @@ func load(ctx context.Context, cfg Config, v *vault.Vault) (*Client, error) {
 	return c, nil
 }
 
-// rebuild makes the records in memory anew from the vault.
+// rebuild makes the records in memory anew from the vault. Where that fails, nothing is signed any more until the laptop
+// is unlocked again: a save must not refer to records that are not all there.
 func (c *Client) rebuild(ctx context.Context) error {
-	if c.mem != nil {
-		if err := c.mem.Close(); err != nil {
-			return err
-		}
-	}
-	mem, err := openProjection(ctx)
-	if err != nil {
-		return err
-	}
-	c.mem = mem
+	c.whole.Lock()
+	defer c.whole.Unlock()
 	clear(c.feeds)
 	clear(c.scopes)
+	c.forgetStates()
+	c.broken = c.mem.empty(ctx)
+	if c.broken == nil {
+		c.broken = c.rep.Clear(ctx)
+	}
+	if c.broken == nil {
+		c.broken = c.replay(ctx)
+	}
+	if c.broken != nil {
+		c.broken = fmt.Errorf("reading the log again: %w: nothing that was saved is lost; lock this laptop and unlock it", c.broken)
+	}
+	return c.broken
+}
+
+func (c *Client) forgetStates() {
+	c.rmu.Lock()
+	defer c.rmu.Unlock()
 	clear(c.receipts)
 	clear(c.aliases)
-	if c.rep, err = replica.Open(ctx, replica.Config{DB: c.mem.Write}); err == nil {
-		err = c.replay(ctx)
-	}
-	if err != nil {
-		return errors.Join(fmt.Errorf("reading the log: %w", err), c.mem.Close())
+}
+
+// inMemory does what follows a commit to the vault. What is durable counts: a caller that goes away meanwhile does not
+// end it, and where it fails the records are made anew from the vault.
+func (c *Client) inMemory(ctx context.Context, fn func(context.Context) error) error {
+	ctx = context.WithoutCancel(ctx)
+	if err := fn(ctx); err != nil {
+		if again := c.rebuild(ctx); again != nil {
+			return errors.Join(err, again)
+		}
 	}
 	return nil
 }
 
 func (c *Client) loadSmall(ctx context.Context) error {
-	for name, into := range map[string]any{stateClock: &c.clock, stateHLC: &c.hlc, stateServer: &c.server, stateCheck: &c.check} {
+	var server *Server
+	var check *checkpointState
+	for name, into := range map[string]any{stateClock: &c.clock, stateHLC: &c.hlc, stateServer: &server, stateCheck: &check} {
 		if err := c.getState(ctx, name, into); err != nil && !errors.Is(err, vault.ErrNotFound) {
 			return err
 		}
 	}
+	c.server.Store(server)
+	c.check.Store(check)
 	return nil
 }
 

@@ -81,6 +81,8 @@ func (c *Client) addReceipts(ctx context.Context, bundle *syncproto.BundleWriter
 }
 
 func (c *Client) forBundle(ctx context.Context, scopes []syncproto.ScopeID, all bool) ([]replica.Logged, error) {
+	c.whole.RLock()
+	defer c.whole.RUnlock()
 	if len(scopes) == 0 {
 		for _, s := range c.rep.Scopes() {
 			scopes = append(scopes, s.Scope)

@@ -29,23 +29,22 @@ func (c *Client) Deliver(ctx context.Context, r *Remote, bundle []byte) (Deliver
 // MoveServer remembers that the server has another address from now on. One that calls itself another is refused; what
 // proves a server are its receipts and checkpoints.
 func (c *Client) MoveServer(ctx context.Context, url string) error {
-	if c.server == nil {
+	pinned := c.Server()
+	if pinned == nil {
 		return ErrNotEnrolled
 	}
 	hello, _, err := c.NewRemote(url).Hello(ctx)
 	if err != nil {
 		return fmt.Errorf("moving to %s: %w", url, err)
 	}
-	if hello.Server != c.server.ID || hello.Server != syncproto.DeviceIDOf(hello.Key) {
+	if hello.Server != pinned.ID || hello.Server != syncproto.DeviceIDOf(hello.Key) {
 		return fmt.Errorf("moving to %s: another server answers there: nothing was changed; ask your coordinator", url)
 	}
 	next := &Server{URL: url, ID: hello.Server}
 	if err := c.vault.InTx(ctx, func(tx *vault.Tx) error { return putState(tx, stateServer, next) }); err != nil {
 		return fmt.Errorf("moving to %s: %w", url, err)
 	}
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.server = next
+	c.server.Store(next)
 	return nil
 }
 

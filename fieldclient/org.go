@@ -164,8 +164,9 @@ func (c *Client) join(ctx context.Context, server *Server, clock clockState, pen
 		return err
 	}
 	c.mu.Lock()
-	c.server, c.clock = server, clock
+	c.clock = clock
 	c.mu.Unlock()
+	c.server.Store(server)
 	return c.AppendRoster(ctx, records)
 }
 
@@ -191,14 +192,15 @@ func (c *Client) checkRoot(ctx context.Context, root []byte) error {
 var errOtherRoot = syncproto.Refuse(syncproto.CodeUnauthorized, "the roster is not that of the organisation that invited you: nothing of it was taken; ask your coordinator")
 
 // Server returns the server that this laptop belongs to, or nil before it has been enrolled.
-func (c *Client) Server() *Server { return c.server }
+func (c *Client) Server() *Server { return c.server.Load() }
 
 // Remote returns a connection to this laptop's server, or ErrNotEnrolled.
 func (c *Client) Remote() (*Remote, error) {
-	if c.server == nil {
+	server := c.Server()
+	if server == nil {
 		return nil, ErrNotEnrolled
 	}
-	return c.NewRemote(c.server.URL), nil
+	return c.NewRemote(server.URL), nil
 }
 
 // postRecords signs records with this laptop, gives them to the server and takes them in. The roster is linear: where
@@ -265,7 +267,7 @@ func (c *Client) Invite(ctx context.Context, name string, role syncproto.Role, r
 	if person == nil && (!role.Known() || region == "" || name == "") {
 		return inv, fmt.Errorf("inviting: want a name, a role (%s) and a region", roleNames())
 	}
-	inv = syncproto.InvitationCard{URL: r.base, Server: c.server.ID, Root: c.rep.Roster().Organisation().Root, Name: name,
+	inv = syncproto.InvitationCard{URL: r.base, Server: c.Server().ID, Root: c.rep.Roster().Organisation().Root, Name: name,
 		Expires: uint64(c.cfg.Now().Add(life).UnixMilli())}
 	for _, n := range []*syncproto.Nonce{&inv.ID, &inv.Code} {
 		if _, err := io.ReadFull(c.cfg.Rand, n[:]); err != nil {

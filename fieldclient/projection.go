@@ -66,6 +66,17 @@ func openProjection(ctx context.Context) (*projection, error) {
 	return p, nil
 }
 
+// empty forgets all values.
+func (p *projection) empty(ctx context.Context) error {
+	p.indexing.Lock()
+	defer p.indexing.Unlock()
+	p.last, p.indexed = 0, 0
+	return sqldb.InTx(ctx, p.Write, func(tx *sql.Tx) error {
+		_, err := tx.ExecContext(ctx, `DELETE FROM value; INSERT INTO search (search) VALUES ('delete-all')`)
+		return err
+	})
+}
+
 // shown is one value on its way into the projection.
 type shown struct {
 	scope  syncproto.ScopeID
@@ -212,6 +223,8 @@ type Found struct {
 // Search finds values by words, in every scope whose key is here. Letters of the Kazakh alphabet match the letters
 // that people type instead of them.
 func (c *Client) Search(ctx context.Context, words string) ([]Found, error) {
+	c.whole.RLock()
+	defer c.whole.RUnlock()
 	var terms []string
 	for _, w := range strings.Fields(fold(words)) {
 		terms = append(terms, `"`+strings.ReplaceAll(w, `"`, `""`)+`"*`)

@@ -38,7 +38,7 @@ func (s *syncRun) proofs(ctx context.Context) error {
 		return err
 	}
 	prover := prooflog.Prover{Tree: next.tree(), Fetch: s.tile}
-	if old := s.c.check; old != nil && old.Origin == next.Origin {
+	if old := s.c.check.Load(); old != nil && old.Origin == next.Origin {
 		proof, err := prover.Consistency(ctx, old.tree())
 		if err == nil {
 			err = prooflog.CheckConsistency(old.tree(), next.tree(), proof)
@@ -112,9 +112,7 @@ func (s *syncRun) keepCheckpoint(ctx context.Context, next *checkpointState) err
 	if err != nil {
 		return err
 	}
-	s.c.mu.Lock()
-	defer s.c.mu.Unlock()
-	s.c.check = next
+	s.c.check.Store(next)
 	return nil
 }
 

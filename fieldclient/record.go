@@ -131,6 +131,10 @@ func (c *Client) Create(ctx context.Context, scope syncproto.ScopeID, kind strin
 func (c *Client) ItemID(scope syncproto.ScopeID, item, instance string) (id syncproto.EntityID, err error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	return c.itemID(scope, item, instance)
+}
+
+func (c *Client) itemID(scope syncproto.ScopeID, item, instance string) (id syncproto.EntityID, err error) {
 	s := c.scopes[scope]
 	if s == nil {
 		return id, errNoKey
@@ -165,12 +169,14 @@ func (c *Client) Clear(ctx context.Context, t Target) (Saved, error) {
 }
 
 func (c *Client) edit(ctx context.Context, t Target, ch Change) (Saved, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
 	heads, err := c.heads(ctx, t)
 	if err != nil {
 		return Saved{}, err
 	}
 	ch.Refers = heads
-	return c.Save(ctx, t.Scope, []Change{ch})
+	return c.saveAll(ctx, t.Scope, []Change{ch})
 }
 
 // heads returns what stands on a field: everybody's on a shared one, this person's own on a personal one.
@@ -206,6 +212,8 @@ func refs(heads []syncproto.Head) []syncproto.OpRef {
 // Resolve settles a conflict with a value and a reason. It hides exactly the answers that stand now: one that arrives
 // later opens the conflict again.
 func (c *Client) Resolve(ctx context.Context, t Target, value []byte, reason string) (Saved, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
 	heads, err := c.heads(ctx, t)
 	if err != nil {
 		return Saved{}, err
@@ -217,7 +225,7 @@ func (c *Client) Resolve(ctx context.Context, t Target, value []byte, reason str
 	if err != nil {
 		return Saved{}, err
 	}
-	return c.Save(ctx, t.Scope, []Change{
+	return c.saveAll(ctx, t.Scope, []Change{
 		{Kind: syncproto.KindResolve, Entity: t.Entity, Field: t.Field.ID, Value: value, Refers: heads},
 		{Kind: syncproto.KindSet, Entity: t.Entity, Field: ReasonField, Flags: syncproto.FlagPersonal, Value: note},
 	})
@@ -228,6 +236,8 @@ const ReasonField syncproto.Field = 1
 
 // Endorse accepts the foreign retirements on a field that wait for it.
 func (c *Client) Endorse(ctx context.Context, t Target) (Saved, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
 	v, err := c.rep.Record(ctx, t.Scope, t.Entity)
 	if err != nil {
 		return Saved{}, err
@@ -244,17 +254,19 @@ func (c *Client) Endorse(ctx context.Context, t Target) (Saved, error) {
 			named = append(named, r.By)
 		}
 	}
-	return c.Save(ctx, t.Scope, []Change{{Kind: syncproto.KindEndorse, Entity: t.Entity, Field: t.Field.ID, Refers: named}})
+	return c.saveAll(ctx, t.Scope, []Change{{Kind: syncproto.KindEndorse, Entity: t.Entity, Field: t.Field.ID, Refers: named}})
 }
 
 // Remove removes a record with the context of everything that was seen on it: what somebody writes meanwhile shows as
 // "removed, but edited".
 func (c *Client) Remove(ctx context.Context, scope syncproto.ScopeID, e syncproto.EntityID) (Saved, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
 	v, err := c.rep.Record(ctx, scope, e)
 	if err != nil {
 		return Saved{}, err
 	}
-	return c.Save(ctx, scope, []Change{{Kind: syncproto.KindRemove, Entity: e, Field: v.State.Kind, Refers: contextOf(v)}})
+	return c.saveAll(ctx, scope, []Change{{Kind: syncproto.KindRemove, Entity: e, Field: v.State.Kind, Refers: contextOf(v)}})
 }
 
 // contextOf names the newest operation of every feed on a record, and what stands of its existence.
@@ -284,6 +296,8 @@ func contextOf(v replica.RecordView) []syncproto.OpRef {
 
 // Restore brings a removed record back.
 func (c *Client) Restore(ctx context.Context, scope syncproto.ScopeID, e syncproto.EntityID) (Saved, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
 	v, err := c.rep.Record(ctx, scope, e)
 	if err != nil {
 		return Saved{}, err
@@ -300,12 +314,14 @@ func (c *Client) Restore(ctx context.Context, scope syncproto.ScopeID, e syncpro
 	if len(standing) == 0 {
 		return Saved{}, fmt.Errorf("restoring: the record is not removed")
 	}
-	return c.Save(ctx, scope, []Change{{Kind: syncproto.KindRestore, Entity: e, Field: v.State.Kind, Refers: standing}})
+	return c.saveAll(ctx, scope, []Change{{Kind: syncproto.KindRestore, Entity: e, Field: v.State.Kind, Refers: standing}})
 }
 
 // Erase orders that every value on a field that is not erased yet be dropped, here and everywhere; hashes and
 // signatures stay.
 func (c *Client) Erase(ctx context.Context, t Target, basis string) (Saved, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
 	v, err := c.rep.Record(ctx, t.Scope, t.Entity)
 	if err != nil {
 		return Saved{}, err
@@ -326,12 +342,14 @@ func (c *Client) Erase(ctx context.Context, t Target, basis string) (Saved, erro
 	if err != nil {
 		return Saved{}, err
 	}
-	return c.Save(ctx, t.Scope, []Change{{Kind: syncproto.KindErase, Entity: t.Entity, Field: t.Field.ID, Value: note, Refers: targets}})
+	return c.saveAll(ctx, t.Scope, []Change{{Kind: syncproto.KindErase, Entity: t.Entity, Field: t.Field.ID, Value: note, Refers: targets}})
 }
 
 // Decide admits quarantined changesets, so that they take effect, or declines them, so that they stay without effect
 // and no longer wait. It covers each named changeset's feed up to it.
 func (c *Client) Decide(ctx context.Context, scope syncproto.ScopeID, ids []syncproto.ChangesetID, admit bool, reason string) (Saved, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
 	ch := Change{Kind: syncproto.KindDecline, Entity: scopeEntity(scope), Field: scopeField}
 	if admit {
 		ch.Kind = syncproto.KindAdmit
@@ -351,7 +369,7 @@ func (c *Client) Decide(ctx context.Context, scope syncproto.ScopeID, ids []sync
 		return Saved{}, err
 	}
 	ch.Value = note
-	return c.Save(ctx, scope, []Change{ch})
+	return c.saveAll(ctx, scope, []Change{ch})
 }
 
 // AddToTeam puts members on a visit's team; their laptops get the key from any holder's next sync.
@@ -377,6 +395,8 @@ type Quarantined struct {
 
 // Quarantine returns the quarantined work of a scope with what has been decided on it.
 func (c *Client) Quarantine(ctx context.Context, scope syncproto.ScopeID) ([]Quarantined, error) {
+	c.whole.RLock()
+	defer c.whole.RUnlock()
 	declined, err := c.rep.Decided(ctx, scope)
 	if err != nil {
 		return nil, err

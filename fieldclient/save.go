@@ -40,6 +40,12 @@ var ErrNoRight = errors.New("your role does not allow this")
 func (c *Client) Save(ctx context.Context, scope syncproto.ScopeID, changes []Change) (Saved, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	return c.saveAll(ctx, scope, changes)
+}
+
+// saveAll is Save under mu: whoever reads what a change refers to holds mu from there on, or two windows of one person
+// would replace the same answer beside each other.
+func (c *Client) saveAll(ctx context.Context, scope syncproto.ScopeID, changes []Change) (Saved, error) {
 	var saved Saved
 	for len(changes) > 0 {
 		n := min(len(changes), syncproto.MaxOps)
@@ -56,6 +62,9 @@ func (c *Client) Save(ctx context.Context, scope syncproto.ScopeID, changes []Ch
 
 // save writes one changeset. opening is given only by the operation that opens the scope.
 func (c *Client) save(ctx context.Context, scope syncproto.ScopeID, changes []Change, opening *syncproto.ScopeOpening) (id syncproto.ChangesetID, err error) {
+	if c.broken != nil {
+		return id, c.broken
+	}
 	f, err := c.feedFor(scope)
 	if err != nil {
 		return id, err
@@ -99,7 +108,7 @@ func (c *Client) unsigned(ctx context.Context, scope syncproto.ScopeID, f ownFee
 		HLC0: base, RosterHead: c.rep.Roster().Head(), Schema: syncproto.SchemaRevision, Clock: c.clockEvidence(now),
 		App: c.cfg.App,
 	}}
-	if k := c.check; k != nil {
+	if k := c.check.Load(); k != nil {
 		u.Header.Checkpoint = &syncproto.CheckpointSeen{Size: k.Size, Root: k.Root}
 	}
 	refs := references{c: c, ctx: ctx, own: u.Header.Feed(), deps: map[depKey]int{}}
@@ -184,7 +193,12 @@ func (c *Client) commit(ctx context.Context, cs *syncproto.Changeset, f ownFeed)
 	hlc := cs.Header.HLC0 + syncproto.HLC(cs.Header.Count)
 	c.hlc = hlc
 	var merged chan error
-	err = c.vault.InTx(ctx, func(tx *vault.Tx) error {
+	var logged []replica.Logged
+	inside := context.WithoutCancel(ctx) // from here on it is done, whoever goes away
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	err = c.vault.InTx(inside, func(tx *vault.Tx) error {
 		if err := putState(tx, stateHLC, hlc); err != nil {
 			return err
 		}
@@ -195,21 +209,30 @@ func (c *Client) commit(ctx context.Context, cs *syncproto.Changeset, f ownFeed)
 		if err != nil {
 			return err
 		}
-		// The records in memory are merged while the disk syncs; if it does not, they are made anew.
+		// The records in memory are merged while the disk syncs; if it does not, they are made anew. Values that the
+		// change erases are dropped only when the order is durable.
 		merged = make(chan error, 1)
-		// What is on the disk is merged whoever gives up waiting.
-		go func() { merged <- c.merge(context.WithoutCancel(ctx), []arrival{{cs: cs, ext: ext, received: now}}) }()
+		go func() {
+			var err error
+			logged, err = c.mergeOnly(inside, []arrival{{cs: cs, ext: ext, received: now}})
+			merged <- err
+		}()
 		return nil
 	})
-	if err != nil && merged != nil {
-		<-merged
-		return errors.Join(err, c.rebuild(context.WithoutCancel(ctx)))
-	}
-	if err != nil {
+	if merged == nil {
 		return err
 	}
+	failed := <-merged
+	if err != nil {
+		return errors.Join(err, c.rebuild(inside))
+	}
 	c.feeds[cs.Header.Scope] = &f
-	return <-merged
+	return c.inMemory(ctx, func(ctx context.Context) error {
+		if failed != nil {
+			return failed
+		}
+		return c.redactLocal(ctx, logged)
+	})
 }
 
 // references turns rows into dots and gathers the dependencies that pin them.

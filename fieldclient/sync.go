@@ -98,7 +98,7 @@ func (s *syncRun) greet(ctx context.Context) error {
 		return fmt.Errorf("the server wants protocol version %d, this program speaks %d: update Kua", hello.MinVersion, syncproto.Version)
 	}
 	roster := s.c.rep.Roster()
-	if pinned := s.c.server; pinned != nil && pinned.ID != hello.Server {
+	if pinned := s.c.Server(); pinned != nil && pinned.ID != hello.Server {
 		return fmt.Errorf("another server answers at this address (%s, not %s): nothing was sent; ask your coordinator", hello.Server, pinned.ID)
 	}
 	if _, ok := roster.ServerKey(hello.Server); roster.Len() > 0 && !ok && uint64(roster.Len()) >= hello.RosterLen {
@@ -227,21 +227,26 @@ func (c *Client) takeRoster(ctx context.Context, records [][]byte) error {
 	if err := c.vault.InTx(ctx, func(tx *vault.Tx) error { _, err := tx.AppendAll(rows); return err }); err != nil {
 		return fmt.Errorf("storing the roster: %w", err)
 	}
-	ctx = context.WithoutCancel(ctx) // stored and not known, it would be stored again
-	var first int64
-	err := c.rep.InTx(ctx, func(tx *replica.Tx) error {
-		first = tx.NextRow()
-		for _, rec := range records {
-			if err := tx.AppendRoster(rec); err != nil {
-				return err
+	return c.inMemory(ctx, func(ctx context.Context) error {
+		var first int64
+		err := c.rep.InTx(ctx, func(tx *replica.Tx) error {
+			first = tx.NextRow()
+			for _, rec := range records {
+				if err := tx.AppendRoster(rec); err != nil {
+					return err
+				}
 			}
+			return nil
+		})
+		if err != nil {
+			return fmt.Errorf("reading the roster: %w", err)
 		}
-		return nil
+		logged, err := c.showNew(ctx, first, nil)
+		if err != nil {
+			return err
+		}
+		return c.redactLocal(ctx, logged)
 	})
-	if err != nil {
-		return fmt.Errorf("reading the roster: %w", err)
-	}
-	return c.showNew(ctx, first, nil)
 }
 
 func (s *syncRun) shareKeys(ctx context.Context) (err error) {

@@ -2,10 +2,13 @@ package fieldclient
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"maps"
 
 	"kua/internal/replica"
 	"kua/syncproto"
+	"kua/syncproto/seal"
 )
 
 // Verification is what a check of everything on this laptop found. It needs no network and trusts nothing but the
@@ -36,6 +39,7 @@ type verifying struct {
 	c     *Client
 	out   Verification
 	rep   *replica.Replica
+	keys  map[syncproto.Hash]seal.VisitKey // by commitment
 	batch []replica.Incoming
 	reads map[syncproto.ChangesetID]bool
 }
@@ -60,11 +64,16 @@ func (v *verifying) run(ctx context.Context, mem *projection) (err error) {
 	if v.rep, err = replica.Open(ctx, replica.Config{DB: mem.Write}); err != nil {
 		return err
 	}
-	err = v.c.vault.Scan(ctx, 0, func(id int64, kind uint8, payload []byte) error { return v.row(ctx, id, kind, payload) })
-	if err != nil {
+	last := v.c.vault.Last()
+	v.takeKeys()
+	if err := v.scan(ctx, 0, last); err != nil {
 		return err
 	}
-	if err := v.flush(ctx); err != nil {
+	// What was saved meanwhile is little. Work stops while it is read, and while both sides are compared.
+	v.c.mu.Lock()
+	defer v.c.mu.Unlock()
+	v.copyKeys()
+	if err := v.scan(ctx, last+1, v.c.vault.Last()); err != nil {
 		return err
 	}
 	if org := v.rep.Roster().Organisation(); org != nil {
@@ -72,6 +81,40 @@ func (v *verifying) run(ctx context.Context, mem *projection) (err error) {
 	}
 	return v.compare(ctx)
 }
+
+// takeKeys copies the visit keys that this laptop holds: work goes on while the log is read.
+func (v *verifying) takeKeys() {
+	v.c.mu.Lock()
+	defer v.c.mu.Unlock()
+	v.copyKeys()
+}
+
+func (v *verifying) copyKeys() {
+	v.keys = map[syncproto.Hash]seal.VisitKey{}
+	for _, s := range v.c.scopes {
+		maps.Copy(v.keys, s.keys)
+	}
+}
+
+// scan reads the rows of the vault's log from one to another.
+func (v *verifying) scan(ctx context.Context, from, to int64) error {
+	if from > to {
+		return nil
+	}
+	err := v.c.vault.Scan(ctx, from, func(id int64, kind uint8, payload []byte) error {
+		if id > to {
+			return errScanned
+		}
+		return v.row(ctx, id, kind, payload)
+	})
+	if err != nil && !errors.Is(err, errScanned) {
+		return err
+	}
+	return v.flush(ctx)
+}
+
+// errScanned ends a scan.
+var errScanned = errors.New("the rows asked for have been read")
 
 func (v *verifying) fault(format string, args ...any) {
 	if len(v.out.Faults) < maxFaults {
@@ -142,11 +185,12 @@ func (v *verifying) values(cs *syncproto.Changeset) {
 		v.out.Withheld++
 		return
 	}
-	if k := cs.Header.Key; k != nil && !v.c.holds(cs.Header.Scope, k) {
+	key, held := v.keyOf(cs)
+	if cs.Header.Key != nil && !held {
 		v.out.Sealed++
 		return
 	}
-	values, err := cs.Open(v.c.opener(cs))
+	values, err := cs.Open(func(aad, box []byte) ([]byte, error) { return seal.OpenBody(key, cs.Header.Key.Commitment, aad, box) })
 	if err != nil {
 		v.fault("changeset %s: %v", cs.ID, err)
 		return
@@ -160,11 +204,11 @@ func (v *verifying) values(cs *syncproto.Changeset) {
 	}
 }
 
-func (c *Client) holds(scope syncproto.ScopeID, key *syncproto.KeyRef) bool {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	_, ok := c.scopes[scope].key(key.Commitment)
-	return ok
+func (v *verifying) keyOf(cs *syncproto.Changeset) (key seal.VisitKey, ok bool) {
+	if cs.Header.Key != nil {
+		key, ok = v.keys[cs.Header.Key.Commitment]
+	}
+	return key, ok
 }
 
 // flush takes in what was read: this is where the chain of each feed and every right are checked.

@@ -67,6 +67,8 @@ type View struct {
 
 // Record returns one record.
 func (c *Client) Record(ctx context.Context, scope syncproto.ScopeID, e syncproto.EntityID) (View, error) {
+	c.whole.RLock()
+	defer c.whole.RUnlock()
 	v, err := c.rep.Record(ctx, scope, e)
 	if err != nil {
 		return View{}, err
@@ -76,6 +78,8 @@ func (c *Client) Record(ctx context.Context, scope syncproto.ScopeID, e syncprot
 
 // Records returns the records of a scope, of one kind or, with kind "", of all.
 func (c *Client) Records(ctx context.Context, scope syncproto.ScopeID, kind string) ([]View, error) {
+	c.whole.RLock()
+	defer c.whole.RUnlock()
 	var id syncproto.Field
 	if kind != "" {
 		k, ok := syncproto.KindNamed(kind)
@@ -90,6 +94,8 @@ func (c *Client) Records(ctx context.Context, scope syncproto.ScopeID, kind stri
 // Attention returns the records of a scope that wait for a person. Several heads with one value are agreement, not
 // conflict, and are left out.
 func (c *Client) Attention(ctx context.Context, scope syncproto.ScopeID) ([]View, error) {
+	c.whole.RLock()
+	defer c.whole.RUnlock()
 	all, err := c.views(ctx, func(fn func(replica.RecordView) error) error {
 		if err := c.rep.Attention(ctx, scope, fn); err != nil {
 			return err
@@ -208,6 +214,8 @@ func actsOn(o syncproto.MergeOp, field syncproto.Field) bool {
 // History returns every operation on a field, oldest first by its author's clock: who wrote, replaced, resolved,
 // endorsed, when it was written and when the server received it, side by side.
 func (c *Client) History(ctx context.Context, t Target) ([]Statement, error) {
+	c.whole.RLock()
+	defer c.whole.RUnlock()
 	r, err := c.rep.Record(ctx, t.Scope, t.Entity)
 	if err != nil {
 		return nil, err

@@ -136,6 +136,23 @@ func (r *Replica) inTx(ctx context.Context, fn func(*Tx) error) (err error) {
 	return nil
 }
 
+// Clear empties the store, the roster and held work with it: a laptop reads the log of its vault into the same store
+// again where the records in memory may differ from it.
+func (r *Replica) Clear(ctx context.Context) error {
+	err := r.InTx(ctx, func(t *Tx) error {
+		for _, table := range append([]string{"roster", "changeset", "held"}, derivedTables...) {
+			if _, err := t.ExecContext(ctx, `DELETE FROM `+table); err != nil {
+				return err
+			}
+		}
+		return r.load(ctx, t.Tx)
+	})
+	if err != nil {
+		return fmt.Errorf("emptying the store: %w", err)
+	}
+	return nil
+}
+
 // settle writes everything that is staged and judges again what a decision in this transaction touches, until
 // nothing changes any more.
 func (t *Tx) settle() error {
