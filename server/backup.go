@@ -169,7 +169,7 @@ func restore(ctx context.Context, cfg Config, file string) (r Restored, err erro
 	if err != nil {
 		return r, err
 	}
-	defer lock.Close()
+	defer unlock(lock)
 	path, next := filepath.Join(cfg.Dir, databaseFile), filepath.Join(cfg.Dir, "restoring.db")
 	if err := copyFile(file, next); err != nil {
 		return r, err

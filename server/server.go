@@ -145,7 +145,7 @@ func open(ctx context.Context, cfg Config) (_ *Server, err error) {
 	}
 	defer func() {
 		if err != nil {
-			s.lock.Close()
+			unlock(s.lock)
 		}
 	}()
 	path := filepath.Join(cfg.Dir, databaseFile)
@@ -294,7 +294,7 @@ func (s *Server) Close() error {
 	s.Stopping()
 	s.stop()
 	s.done.Wait()
-	return errors.Join(s.db.Close(), s.blobs.close(), s.lock.Close())
+	return errors.Join(s.db.Close(), s.blobs.close(), unlock(s.lock))
 }
 
 // URL returns the URL by which laptops reach the server.

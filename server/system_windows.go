@@ -15,5 +15,8 @@ func tryLock(f *os.File) error {
 	return err
 }
 
+// unlock gives the file up and closes it.
+func unlock(f *os.File) error { return f.Close() }
+
 // syncOpenFolder does nothing: Windows has no such call and needs none.
 func syncOpenFolder(*os.File) error { return nil }

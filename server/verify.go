@@ -72,7 +72,7 @@ func (v *verification) run(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	defer lock.Close()
+	defer unlock(lock)
 	if v.key, err = readKey(filepath.Join(v.cfg.Dir, keyFile)); err != nil {
 		return err
 	}
@@ -333,7 +333,7 @@ func Rebuild(ctx context.Context, cfg Config) error {
 	if err != nil {
 		return err
 	}
-	defer lock.Close()
+	defer unlock(lock)
 	db, err := openDatabase(ctx, filepath.Join(cfg.Dir, databaseFile))
 	if err != nil {
 		return err

@@ -1,6 +1,9 @@
 package syncproto
 
-import "fmt"
+import (
+	"errors"
+	"fmt"
+)
 
 // Code names a class of refusal, hold or quarantine. Codes cross the wire and are written into reports; the list only
 // grows, and the words for people live in the catalogue keyed by them (docs/protocol.md §9).
@@ -60,17 +63,10 @@ func Refuse(code Code, format string, args ...any) error {
 	return &Error{Code: code, Err: fmt.Errorf(format, args...)}
 }
 
-// CodeOf returns the code of the outermost Error in err, or "" where there is none.
+// CodeOf returns the code of the outermost Error in err, joined errors included, or "" where there is none.
 func CodeOf(err error) Code {
-	for err != nil {
-		if e, ok := err.(*Error); ok {
-			return e.Code
-		}
-		u, ok := err.(interface{ Unwrap() error })
-		if !ok {
-			return ""
-		}
-		err = u.Unwrap()
+	if e, ok := errors.AsType[*Error](err); ok {
+		return e.Code
 	}
 	return ""
 }

@@ -22,6 +22,9 @@ func tryLock(f *os.File) error {
 	return nil
 }
 
+// unlock gives the file up and closes it.
+func unlock(f *os.File) error { return f.Close() }
+
 func ownFile(os.FileInfo) bool { return true }
 
 // identity tells a file from its copies: it stays while the file is written, moved within its volume or the machine

@@ -130,7 +130,7 @@ func create(ctx context.Context, cfg Config, passphrase string) (_ *Vault, recov
 	}
 	defer func() {
 		if err != nil {
-			lock.Close()
+			unlock(lock)
 		}
 	}()
 	for _, name := range []string{keysName, storeName} {
@@ -202,7 +202,7 @@ func open(ctx context.Context, cfg Config, secret string) (_ *Vault, err error) 
 	}
 	defer func() {
 		if err != nil {
-			lock.Close()
+			unlock(lock)
 		}
 	}()
 	file, err := readKeyFile(cfg)
@@ -363,7 +363,7 @@ func (v *Vault) shut() bool {
 
 func (v *Vault) release() error {
 	v.keys.zero()
-	err := errors.Join(v.stmt.close(), v.db.Close(), v.lock.Close())
+	err := errors.Join(v.stmt.close(), v.db.Close(), unlock(v.lock))
 	if v.outside != nil {
 		err = errors.Join(err, v.outside.Close())
 	}

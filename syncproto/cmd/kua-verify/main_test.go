@@ -22,11 +22,10 @@ import (
 // kit writes bundles of one organisation.
 type kit struct {
 	*prototest.Cast
-	t      *testing.T
-	dir    string
-	visit  *prototest.Visit
-	all    []*syncproto.Changeset
-	tamper func([]syncproto.BundleItem) []syncproto.BundleItem
+	t     *testing.T
+	dir   string
+	visit *prototest.Visit
+	all   []*syncproto.Changeset
 }
 
 // newKit returns a visit with a conflict, a fork, an erasure, and late work of which a part was admitted.
