@@ -25,11 +25,11 @@ const form = `<data id="f" version="7">
 	<orx:note>n</orx:note><end-1>dash</end-1><c.d>dot</c.d>
 </data>`
 
-const cities = `<instance><root>
+const cities = `<root>
 	<item><name>ast</name><label>Astana</label><region>north</region><people>1</people></item>
 	<item><name>alm</name><label>Almaty</label><region>south</region><people>2</people></item>
 	<item><name>shy</name><label>Shymkent</label><region>south</region><people>1.2</people></item>
-</root></instance>`
+</root>`
 
 func (cs cases) run(t *testing.T, context string, env *Env) {
 	t.Helper()

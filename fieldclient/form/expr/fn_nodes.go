@@ -224,7 +224,10 @@ func fnProperty(r *run, _ focus, _ *call, args []Value) (Value, error) {
 	if r.env.Property == nil {
 		return r.text(""), nil
 	}
-	s, _ := r.env.Property(args[0].text)
+	s, ok := r.env.Property(args[0].text)
+	if !ok {
+		s = ""
+	}
 	return r.made(s)
 }
 

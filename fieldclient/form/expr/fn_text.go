@@ -193,7 +193,10 @@ func fnChoiceName(r *run, f focus, c *call, args []Value) (Value, error) {
 	if r.pos = c.at(); err != nil || len(v.nodes) == 0 {
 		return r.text(""), err
 	}
-	label, _ := r.env.ChoiceLabel(v.nodes[0], args[0].text)
+	label, ok := r.env.ChoiceLabel(v.nodes[0], args[0].text)
+	if !ok {
+		label = ""
+	}
 	return r.made(label)
 }
 
