@@ -22,6 +22,7 @@ type builder struct {
 	tableList  string // the list that a table-list group asks about: "*" before its first question
 	reported   map[string]bool
 	guesses    int
+	walked     int
 }
 
 // build makes a template, or nil where an issue is an error.

@@ -23,8 +23,14 @@ func (b *builder) check() {
 	b.checkRepeatNames(byName)
 	b.checkReferences(byName)
 	b.checkTriggers(byName)
-	b.checkCycles(byName)
-	if len(byName) == 0 || len(byName) == 1 && byName["meta"] != nil {
+	b.t.byName = map[string]*Node{}
+	for name, nodes := range byName {
+		if len(nodes) == 1 {
+			b.t.byName[name] = nodes[0]
+		}
+	}
+	b.checkExpressions()
+	if !slices.ContainsFunc(root.Children, func(n *Node) bool { return !n.Generated }) {
 		b.errorf(place{sheet: b.survey.Name}, "no-questions", "the form has no questions")
 	}
 }
@@ -220,36 +226,6 @@ func (b *builder) checkTriggers(byName map[string][]*Node) {
 			case !found[0].visible():
 				b.errorf(b.of(n, "trigger"), "bad-trigger", "nobody sees the question %q, so it cannot be a trigger", name)
 			}
-		}
-	}
-}
-
-// checkCycles finds calculations, and conditions for questions to be shown, that wait for each other.
-func (b *builder) checkCycles(byName map[string][]*Node) {
-	for _, kind := range []struct {
-		key      string
-		severity Severity
-		of       func(*Node) string
-	}{
-		{"calculation", Error, func(n *Node) string { return n.Calculation }},
-		{"relevant", Warning, func(n *Node) string { return n.Relevant }},
-	} {
-		waits := map[*Node][]*Node{}
-		for n := range b.t.Root.All() {
-			refs, _ := references(kind.of(n))
-			for _, r := range refs {
-				if to := byName[r.name]; len(to) == 1 && !r.lastSaved && !(len(n.Trigger) > 0 && kind.key == "calculation") {
-					waits[n] = append(waits[n], to[0])
-				}
-			}
-		}
-		for _, cycle := range cycles(b.t.Root, waits) {
-			names := make([]string, len(cycle))
-			for i, n := range cycle {
-				names[i] = n.Name
-			}
-			at := b.of(cycle[0], kind.key)
-			b.add(Issue{kind.severity, at.sheet, at.row, at.column, "cycle", "this waits for itself: " + strings.Join(append(names, names[0]), " needs ")})
 		}
 	}
 }

@@ -19,6 +19,7 @@ const corpus = "../../../shared/xlsform"
 
 // refused are the forms of the corpus that must not import, with the code of the reason that the name tells.
 var refused = map[string]Code{
+	"bad_calc.xlsx":             "bad-expression",
 	"duplicate_columns.xlsx":    "duplicate-column",
 	"include.xlsx":              "obsolete",
 	"include_json.xls":          "obsolete",

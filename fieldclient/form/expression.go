@@ -10,7 +10,7 @@ const ncName = `[\p{L}_][\p{L}\p{M}\p{N}_.\-\x{b7}]*`
 
 var (
 	namePattern  = regexp.MustCompile(`^` + ncName + `(?::` + ncName + `)?$`)
-	refPattern   = regexp.MustCompile(`\$\{\s*(last-saved#)?(` + ncName + `)\s*\}`)
+	refPattern   = regexp.MustCompile(`\$\{(last-saved#)?(` + ncName + `)\}`)
 	outerPattern = regexp.MustCompile(`\$\{[^}]*\}?`)
 	// lexPattern takes an expression apart far enough to tell an expression from a value. The order is that of the
 	// reference converter: a date is no subtraction.

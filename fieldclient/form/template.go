@@ -28,6 +28,7 @@ type Template struct {
 	Lists           []*List  // choices, in the sheet's order
 
 	byList    map[string]*List
+	byName    map[string]*Node
 	sheets    []Sheet
 	fallback  string
 	canonical []byte
@@ -134,6 +135,9 @@ func (t *Template) List(name string) (*List, bool) {
 	l, ok := t.byList[name]
 	return l, ok
 }
+
+// Named gives the question or section of a name; nil where there is none, or more than one.
+func (t *Template) Named(name string) *Node { return t.byName[name] }
 
 // Setting gives a setting by its canonical name, such as "submission_url"; "" where there is none.
 func (t *Template) Setting(name string) string { return valueOf(t.Settings, name) }

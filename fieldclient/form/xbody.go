@@ -152,7 +152,7 @@ func (x *xform) words(el *etree.Element, text string, context *Node) {
 	at := 0
 	for _, r := range refs {
 		el.CreateText(text[at:r.start])
-		el.CreateElement("output").CreateAttr("value", x.reference(r, context, false, text))
+		el.CreateElement("output").CreateAttr("value", " "+x.t.path(r.name, context, r.lastSaved, false, false)+" ")
 		at = r.end
 	}
 	el.CreateText(text[at:])
@@ -172,7 +172,7 @@ func (x *xform) itemset(el *etree.Element, n *Node) {
 	case n.From != "" && n.Data != "string" && n.Data != "odk:rank":
 		nodeset, value, label, filter = x.fromRepeat(n), "geometry", "geometry", "./geometry != ''"
 	case n.From != "":
-		target := x.byName[n.From]
+		target := x.t.byName[n.From]
 		if target == nil || target.Parent == nil {
 			return
 		}

@@ -26,7 +26,7 @@ var namespaces = []Attr{
 // WriteXForm writes the form as ODK XForms XML (https://getodk.github.io/xforms-spec), the same document for the same
 // template. Entities are left out.
 func (t *Template) WriteXForm(w io.Writer) error {
-	x := &xform{t: t, byName: map[string]*Node{}, lists: map[string]*listUse{}, waits: map[string][]*Node{}, itext: newItext(t.DefaultLanguage)}
+	x := &xform{t: t, lists: map[string]*listUse{}, waits: map[string][]*Node{}, itext: newItext(t.DefaultLanguage)}
 	doc := x.document()
 	doc.WriteSettings.CanonicalAttrVal = true
 	if _, err := doc.WriteTo(w); err != nil {
@@ -37,11 +37,10 @@ func (t *Template) WriteXForm(w io.Writer) error {
 
 // xform writes one document.
 type xform struct {
-	t      *Template
-	byName map[string]*Node
-	lists  map[string]*listUse
-	itext  *itext
-	waits  map[string][]*Node // by trigger
+	t     *Template
+	lists map[string]*listUse
+	itext *itext
+	waits map[string][]*Node // by trigger
 }
 
 // listUse is how a list of choices is written.
@@ -53,7 +52,6 @@ type listUse struct {
 func (x *xform) document() *etree.Document {
 	t := x.t
 	for n := range t.Root.All() {
-		x.byName[n.Name] = n
 		for _, name := range n.Trigger {
 			x.waits[name] = append(x.waits[name], n)
 		}

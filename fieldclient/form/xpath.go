@@ -1,49 +1,53 @@
 package form
 
 import (
-	"regexp"
 	"slices"
 	"strings"
+
+	"kua/fieldclient/form/expr"
 )
 
-// resolve writes every ${name} of an expression as a path, seen from context. In a filter, current() is the question
-// and a bare path would be the choice.
-func (x *xform) resolve(text string, context *Node, filter bool) string {
-	refs, _ := references(text)
-	if len(refs) == 0 {
-		return text
-	}
-	var b strings.Builder
-	at := 0
-	for _, r := range refs {
-		b.WriteString(text[at:r.start])
-		b.WriteString(x.reference(r, context, filter, text))
-		at = r.end
-	}
-	b.WriteString(text[at:])
-	return b.String()
+// Resolve writes every ${name} of an expression as a path, as seen from the node that the expression belongs to. In a
+// filter, where a bare path would be the choice, the path begins with current(). Errors are of type *expr.Error.
+func (t *Template) Resolve(src string, of *Node, filter bool) (expr.Rewritten, error) {
+	return expr.Rewrite(src, func(m expr.Mention) (string, error) {
+		absolute := m.Function == "indexed-repeat" && (m.Argument == 0 || m.Argument%2 == 1)
+		return t.path(m.Name, of, m.LastSaved, absolute, filter || m.InList), nil
+	})
 }
 
-// reference is the path for one ${name}, with a space on either side. Within a repeat that both share it is relative,
-// so that it means the same instance.
-func (x *xform) reference(r ref, context *Node, filter bool, text string) string {
-	target := x.byName[r.name]
+// path is the way from a node to the question of a name. Within a repeat that both share it is relative, so that it
+// means the same instance.
+func (t *Template) path(name string, from *Node, lastSaved, absolute, filter bool) string {
+	target := t.byName[name]
 	if target == nil {
-		return text[r.start:r.end]
+		return "${" + name + "}"
 	}
-	if r.lastSaved {
-		return " instance('__last-saved')" + target.Path() + " "
+	if lastSaved {
+		return "instance('__last-saved')" + target.Path()
 	}
-	if context != nil && relativeHere(r, text) {
-		if steps, rest := between(context, target); steps > 0 {
-			prefix := " "
-			if filter || inInstancePredicate(r, text) {
-				prefix = " current()/"
+	if from != nil && !absolute {
+		if steps, rest := between(from, target); steps > 0 {
+			way := strings.TrimSuffix(strings.Repeat("../", steps), "/") + rest
+			if filter {
+				return "current()/" + way
 			}
-			return prefix + strings.TrimSuffix(strings.Repeat("../", steps), "/") + rest + " "
+			return way
 		}
 	}
-	return " " + target.Path() + " "
+	return target.Path()
+}
+
+// resolve is Resolve for a form whose references are known to be sound.
+func (x *xform) resolve(text string, context *Node, filter bool) string {
+	if !strings.Contains(text, "${") {
+		return text
+	}
+	out, err := x.t.Resolve(text, context, filter)
+	if err != nil {
+		return text
+	}
+	return out.Text
 }
 
 // between says how many steps lead from a node up to what it shares with another inside a common repeat, and the path
@@ -87,7 +91,7 @@ func (x *xform) parentOf(n, target *Node) string {
 
 // fromRepeat is the set of a repeat's instances.
 func (x *xform) fromRepeat(n *Node) string {
-	if target := x.byName[n.From]; target != nil {
+	if target := x.t.byName[n.From]; target != nil {
 		return strings.TrimSpace(x.throughRepeat(n, target))
 	}
 	return ""
@@ -112,37 +116,4 @@ func (x *xform) throughRepeat(n, target *Node) string {
 	}
 	steps, rest := between(n, target)
 	return strings.TrimSuffix(strings.Repeat("../", steps), "/") + rest
-}
-
-var (
-	indexedPattern  = regexp.MustCompile(`indexed-repeat\([^)]+\)`)
-	instancePattern = regexp.MustCompile(`instance\([^)]+.+`)
-	bracketPattern  = regexp.MustCompile(`\[[^\]]+\]`)
-)
-
-// relativeHere reports whether a reference may be relative: the repeats that indexed-repeat() names must not be.
-func relativeHere(r ref, text string) bool {
-	if !strings.Contains(text, "indexed-repeat(") {
-		return true
-	}
-	for _, m := range indexedPattern.FindAllStringIndex(text, -1) {
-		if r.end > m[1] || r.start < m[0] {
-			continue
-		}
-		open := strings.IndexByte(text[m[0]:], '(') + m[0] + 1
-		switch strings.Count(text[open:r.start], ",") {
-		case 0, 1, 3, 5:
-			return false
-		}
-		return true
-	}
-	return true
-}
-
-// inInstancePredicate reports whether a reference stands in a condition on another instance's items.
-func inInstancePredicate(r ref, text string) bool {
-	if !instancePattern.MatchString(text) {
-		return false
-	}
-	return slices.ContainsFunc(bracketPattern.FindAllStringIndex(text, -1), func(m []int) bool { return r.start >= m[0] && r.end <= m[1] })
 }
