@@ -128,6 +128,8 @@ type fieldKey struct {
 type fold struct {
 	entries []entry
 	at      map[Target]*entry // by changeset and sequence number
+	waiting map[Target]OpRef  // quarantined operations: they have no effect, but an erasure reaches them
+	dropped map[OpRef][]OpRef // of those, what orders to erase name, by which
 	fields  map[fieldKey][]*entry
 	keys    []fieldKey
 	state   RecordState
@@ -168,11 +170,21 @@ func (f *fold) collect(contributions []Contribution) {
 		c := &contributions[i]
 		if c.Quarantined {
 			f.state.Attention |= AttentionWaiting
+			f.wait(c)
 			continue
 		}
 		for j := range c.Ops {
 			f.file(c, &c.Ops[j])
 		}
+	}
+}
+
+func (f *fold) wait(c *Contribution) {
+	if f.waiting == nil {
+		f.waiting, f.dropped = make(map[Target]OpRef), make(map[OpRef][]OpRef)
+	}
+	for i := range c.Ops {
+		f.waiting[Target{Changeset: c.Changeset, Seq: c.Ops[i].Seq}] = OpRef{c.Changeset, c.Ops[i].Index}
 	}
 }
 
@@ -278,6 +290,9 @@ func (f *fold) control(e *entry) {
 	}
 	for _, t := range e.op.Targets {
 		target := f.at[t]
+		if ref, ok := f.waiting[t]; ok && erases && !slices.Contains(f.dropped[ref], e.ref) {
+			f.dropped[ref] = append(f.dropped[ref], e.ref)
+		}
 		if target == nil || t.Dangling {
 			continue
 		}
@@ -411,7 +426,12 @@ func (f *fold) fates(contributions []Contribution) {
 	f.state.Fates = make(map[OpRef]Fate)
 	for i := range contributions {
 		for _, o := range contributions[i].Ops {
-			f.state.Fates[OpRef{contributions[i].Changeset, o.Index}] = Fate{Kind: FateQuarantined}
+			ref := OpRef{contributions[i].Changeset, o.Index}
+			f.state.Fates[ref] = Fate{Kind: FateQuarantined}
+			if by := f.dropped[ref]; len(by) > 0 {
+				slices.SortFunc(by, compareRefs)
+				f.state.Fates[ref] = Fate{FateErased, by}
+			}
 		}
 	}
 	for i := range f.entries {

@@ -155,6 +155,9 @@ func (c *checker) collect(mask uint64) {
 	for p := range c.effective {
 		kind, rights := c.h.op(p).kind, c.h[p.event].rights
 		for _, o := range c.h.op(p).targets {
+			if kind == KindErase && rights.Has(RightErase) { // quarantined work too
+				c.erased[o] = true
+			}
 			if !c.effective[o] {
 				continue
 			}
@@ -163,9 +166,6 @@ func (c *checker) collect(mask uint64) {
 			}
 			if kind == KindEndorse && rights.Has(RightEndorse) || kind == KindResolve && rights.Has(RightResolve) {
 				c.endorsed[o] = true
-			}
-			if kind == KindErase && rights.Has(RightErase) {
-				c.erased[o] = true
 			}
 		}
 	}
@@ -184,9 +184,9 @@ func (c *checker) fates() error {
 	for r, fate := range c.s.Fates {
 		o := at(r)
 		switch {
-		case !c.effective[o] != (fate.Kind == FateQuarantined):
+		case (!c.effective[o] && !c.erased[o]) != (fate.Kind == FateQuarantined):
 			return fmt.Errorf("I4: %v is quarantined: %v, its fate is %v", o, !c.effective[o], fate)
-		case c.effective[o] && c.erased[o] != (fate.Kind == FateErased):
+		case c.erased[o] != (fate.Kind == FateErased):
 			return fmt.Errorf("I4: %v was erased: %v, its fate is %v", o, c.erased[o], fate)
 		case (fate.Kind == FateSuperseded || fate.Kind == FateErased) != (len(fate.By) > 0):
 			return fmt.Errorf("I4: the fate %v of %v does not say by whom", fate, o)
