@@ -85,7 +85,7 @@ func (l *laptop) learn() {
 // outside holds that a laptop has no scope that its owner may not read, unless a stick or its own work brought it
 // (I15). Who was on a team once keeps what came then.
 func (l *laptop) outside(sc replica.ScopeState) {
-	if sc.Standing.Registry || l.carried[sc.Scope] || l.c.Roster().MayRead(l.person, &sc.Standing) {
+	if sc.Standing.Registry || l.carried[sc.Scope] || l.entitled(&sc.Standing) {
 		return
 	}
 	for _, f := range l.c.Replica().Feeds(sc.Scope) {
@@ -94,6 +94,19 @@ func (l *laptop) outside(sc replica.ScopeState) {
 		}
 	}
 	l.w.failf("I15: %s holds visit %s, and has nothing to do with it", l.name, sc.Scope)
+}
+
+// entitled says by the table of roles, and not by the code that is under test, whether a person may read a visit
+// (docs/protocol.md §6).
+func (l *laptop) entitled(s *syncproto.Standing) bool {
+	if l.region != syncproto.AllRegions && l.region != s.Region {
+		return false
+	}
+	switch l.role {
+	case syncproto.RoleCoordinator, syncproto.RoleAuditor, syncproto.RoleProtection:
+		return true
+	}
+	return s.Team[l.person]
 }
 
 // digests returns one line for each scope.
@@ -344,13 +357,21 @@ func (w *World) rules(id syncproto.ScopeID, r *replica.Replica) {
 		if len(v.State.Fates) != len(ops) {
 			w.failf("I4: record %s has %d operations and %d fates", v.Entity, len(ops), len(v.State.Fates))
 		}
+		foreign := map[syncproto.OpRef]int{}
 		for ref, fate := range v.State.Fates {
+			for _, by := range fate.By {
+				if o, b := ops[ref], ops[by]; fate.Kind == syncproto.FateSuperseded && b.c != nil && !b.settles() && b.c.Person != o.c.Person {
+					if foreign[by]++; foreign[by] > 1 {
+						w.failf("I5: record %s: the ordinary %v retires several answers of others", v.Entity, by)
+					}
+				}
+			}
 			o, ok := ops[ref]
 			if !ok {
 				w.failf("I4: record %s has a fate for an operation that it has not", v.Entity)
 				continue
 			}
-			if (fate.Kind == syncproto.FateQuarantined) != o.c.Quarantined {
+			if fate.Kind != syncproto.FateErased && (fate.Kind == syncproto.FateQuarantined) != o.c.Quarantined {
 				w.failf("I4: record %s: %v is %v, quarantined %v", v.Entity, ref, fate.Kind, o.c.Quarantined)
 			}
 			if fate.Kind != syncproto.FateSuperseded {
@@ -383,6 +404,12 @@ func (o operation) names(t operation) bool {
 	})
 }
 
+// settles reports whether an operation may retire all that it lists.
+func (o operation) settles() bool {
+	right, ok := map[syncproto.Kind]syncproto.Right{syncproto.KindResolve: syncproto.RightResolve, syncproto.KindRemove: syncproto.RightRemove}[o.o.Kind]
+	return ok && o.c.Rights.Has(right)
+}
+
 func (w *World) retired(v replica.RecordView, ops map[syncproto.OpRef]operation, old, by operation) {
 	if by.c == nil || by.c.Quarantined {
 		w.failf("I5: record %s: %v is retired by what takes no effect", v.Entity, old.ref())
@@ -391,8 +418,7 @@ func (w *World) retired(v replica.RecordView, ops map[syncproto.OpRef]operation,
 	if !by.names(old) {
 		w.failf("I6: record %s: %v is retired by %v, which does not list it", v.Entity, old.ref(), by.ref())
 	}
-	settling := map[syncproto.Kind]syncproto.Right{syncproto.KindResolve: syncproto.RightResolve, syncproto.KindRemove: syncproto.RightRemove}
-	if right, ok := settling[by.o.Kind]; old.c.Person == by.c.Person || ok && by.c.Rights.Has(right) {
+	if old.c.Person == by.c.Person || by.settles() {
 		return
 	}
 	for _, f := range v.State.Fields {
