@@ -17,6 +17,7 @@ type arrival struct {
 	ext      int64 // row in the vault; 0 while it is not there
 	received uint64
 	server   uint64
+	stranger bool // its device was not in the roster when the signature should have been checked
 }
 
 const arrivalsAtOnce = 500
@@ -75,7 +76,7 @@ func (c *Client) stored(id int64, payload []byte) (arrival, error) {
 		return arrival{}, err
 	}
 	cs, err := syncproto.ParsePacket(p)
-	return arrival{cs, id, s.Received, s.Server}, err
+	return arrival{cs: cs, ext: id, received: s.Received, server: s.Server}, err
 }
 
 // loadFeeds reads which feeds this laptop appends to.
@@ -97,21 +98,11 @@ func (c *Client) loadFeeds(ctx context.Context) error {
 // absorb stores arrivals durably and merges them. Changesets that are here already are passed over. also runs in
 // the same vault transaction, so that a cursor never gets ahead of what it stands for.
 func (c *Client) absorb(ctx context.Context, items []arrival, also func(*vault.Tx) error) error {
-	fresh := items[:0:0]
-	var fuller []arrival
-	for _, a := range items {
-		l, here, err := c.isHere(ctx, a.cs)
-		if err != nil {
-			return err
-		}
-		if !here {
-			fresh = append(fresh, a)
-		} else if lacks(l, a.cs) {
-			a.ext = l.Ext
-			fuller = append(fuller, a)
-		}
+	fresh, fuller, err := c.sift(ctx, items)
+	if err != nil {
+		return err
 	}
-	err := c.vault.InTx(ctx, func(tx *vault.Tx) error {
+	err = c.vault.InTx(ctx, func(tx *vault.Tx) error {
 		rows := make([]vault.Row, len(fresh))
 		for i, a := range fresh {
 			b, err := syncproto.EncodeMessage(storedPacket{a.cs.Packet.Encode(), a.received, a.server})
@@ -156,10 +147,60 @@ func (c *Client) absorb(ctx context.Context, items []arrival, also func(*vault.T
 	return c.noticeOwn(context.WithoutCancel(ctx), fresh)
 }
 
-// lacks reports whether a changeset is here without its values, and now came with them: a server withholds them from
-// the order to erase some until a holder of the key has brought the others.
-func lacks(l replica.Logged, cs *syncproto.Changeset) bool {
-	return cs.Body.Form != syncproto.BodyWithheld && l.Body == cs.Packet.WithBody(syncproto.Body{Form: syncproto.BodyWithheld}).BodyHash()
+// sift passes over what is here, and finds what is here without its values and now came with them.
+func (c *Client) sift(ctx context.Context, items []arrival) (fresh, fuller []arrival, err error) {
+	roster := c.rep.Roster()
+	twice := make(map[syncproto.ChangesetID]bool, len(items))
+	for _, a := range items {
+		if twice[a.cs.ID] || !a.knownBy(roster) {
+			continue
+		}
+		twice[a.cs.ID] = true
+		l, here, err := c.isHere(ctx, a.cs)
+		if err != nil {
+			return nil, nil, err
+		}
+		held := false
+		if !here {
+			if held, err = c.rep.Holds(ctx, a.cs.ID); err != nil {
+				return nil, nil, err
+			}
+		}
+		switch {
+		case here && c.lacks(l, a.cs):
+			a.ext = l.Ext
+			fuller = append(fuller, a)
+		case !here && !held:
+			fresh = append(fresh, a)
+		}
+	}
+	return fresh, fuller, nil
+}
+
+// knownBy checks the signature of a device that came into the roster since the changeset was looked at. What the vault
+// holds of a device that the roster knows is not checked again at each unlock: a forgery must not get there.
+func (a *arrival) knownBy(roster *syncproto.Roster) bool {
+	if !a.stranger {
+		return true
+	}
+	d, ok := roster.Device(a.cs.Header.Device)
+	if !ok {
+		return true // held, and checked when its device is known
+	}
+	a.stranger = false
+	return a.cs.Verify(d.Signing) == nil
+}
+
+// lacks reports whether a changeset is here without values that show, and now came with some that do: a server withholds
+// them from the order to erase some until a holder of the key has brought the others, and whoever carries a sealed body
+// can spoil it.
+func (c *Client) lacks(l replica.Logged, cs *syncproto.Changeset) bool {
+	withheld := cs.Packet.WithBody(syncproto.Body{Form: syncproto.BodyWithheld}).BodyHash()
+	if cs.Body.Form == syncproto.BodyWithheld || l.Body != withheld && !c.spoiled[l.ID] {
+		return false
+	}
+	_, err := cs.Open(c.opener(cs))
+	return err == nil || errors.Is(err, errNoKey)
 }
 
 // refill shows the values of changesets that were here without them. They are in the vault already.
@@ -209,6 +250,15 @@ func (c *Client) merge(ctx context.Context, items []arrival) error {
 	return c.redactLocal(ctx, logged)
 }
 
+// broughtBy names whose share of the memory for work that waits a changeset takes: its author's, and of all devices that
+// nobody knows one share together. A stick can hold any number of them.
+func broughtBy(roster *syncproto.Roster, cs *syncproto.Changeset) syncproto.DeviceID {
+	if _, ok := roster.Device(cs.Header.Device); ok {
+		return cs.Header.Device
+	}
+	return syncproto.DeviceID{0xff}
+}
+
 // mergeOnly takes stored changesets into the records and shows their values. The vault is not written.
 func (c *Client) mergeOnly(ctx context.Context, items []arrival) ([]replica.Logged, error) {
 	if len(items) == 0 {
@@ -223,7 +273,7 @@ func (c *Client) mergeOnly(ctx context.Context, items []arrival) ([]replica.Logg
 		if a.server != 0 {
 			at = a.server
 		}
-		incoming[i] = replica.Incoming{CS: a.cs, Received: int64(at), Ext: a.ext}
+		incoming[i] = replica.Incoming{CS: a.cs, Received: int64(at), Ext: a.ext, By: broughtBy(c.rep.Roster(), a.cs), Unverified: a.stranger}
 	}
 	var first int64
 	err := c.rep.InTx(ctx, func(tx *replica.Tx) error {
@@ -289,8 +339,10 @@ func (c *Client) valuesOf(l replica.Logged, cs *syncproto.Changeset) ([]shown, e
 		return nil, nil
 	}
 	if err != nil {
-		return nil, nil // BodyFaults names it
+		c.spoiled[l.ID] = true // Verify names it
+		return nil, nil
 	}
+	delete(c.spoiled, l.ID)
 	var out []shown
 	for i, leaf := range values.Leaves {
 		o := &cs.Ops[i]

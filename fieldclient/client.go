@@ -76,8 +76,10 @@ type Client struct {
 	feeds  map[syncproto.ScopeID]*ownFeed
 	scopes map[syncproto.ScopeID]*scopeKeys
 	hlc    syncproto.HLC
-	clock  clockState
-	broken error // the records in memory could not be made anew: nothing may be signed on them
+	// spoiled are the changesets whose body does not open with the key that it names: the next one that does takes its place.
+	spoiled map[syncproto.ChangesetID]bool
+	clock   clockState
+	broken  error // the records in memory could not be made anew: nothing may be signed on them
 
 	// whole is held for reading by whoever reads the records in memory more than once, and for writing while they are
 	// made anew: rows get other numbers then. It is taken after mu, and mu never while it is held.
@@ -231,6 +233,7 @@ func (c *Client) Person() (syncproto.Member, error) {
 // load reads the whole vault into memory.
 func load(ctx context.Context, cfg Config, v *vault.Vault) (*Client, error) {
 	c := &Client{cfg: cfg, vault: v, feeds: map[syncproto.ScopeID]*ownFeed{}, scopes: map[syncproto.ScopeID]*scopeKeys{},
+		spoiled:  map[syncproto.ChangesetID]bool{},
 		receipts: map[syncproto.ChangesetID]receiptState{}, aliases: map[aliasKey][]syncproto.EntityID{}}
 	var dev deviceKeys
 	if err := c.getState(ctx, stateDevice, &dev); err != nil {
@@ -265,6 +268,7 @@ func (c *Client) rebuild(ctx context.Context) error {
 	defer c.whole.Unlock()
 	clear(c.feeds)
 	clear(c.scopes)
+	clear(c.spoiled)
 	c.forgetStates()
 	c.broken = c.mem.empty(ctx)
 	if c.broken == nil {

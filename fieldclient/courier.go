@@ -2,6 +2,7 @@ package fieldclient
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"slices"
@@ -145,10 +146,7 @@ func (c *Client) ImportBundle(ctx context.Context, r io.Reader) (BundleReport, e
 		}
 		return nil
 	})
-	if err == nil {
-		err = flush()
-	}
-	if err != nil {
+	if err = errors.Join(err, flush()); err != nil { // what came before the damage is good
 		return rep, fmt.Errorf("importing a bundle: %w", err)
 	}
 	if rep.Complete = info.Complete; info.Damage != nil {
@@ -176,18 +174,18 @@ func (c *Client) importPackets(ctx context.Context, packets [][]byte) (fresh, ba
 	var arrivals []arrival
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	for _, cs := range c.verifyAll(packets) {
-		if cs == nil {
+	for _, a := range c.verifyAll(packets) {
+		if a.cs == nil {
 			bad++
 			continue
 		}
-		l, here, err := c.isHere(ctx, cs)
-		if err != nil {
-			return 0, bad, err
-		}
-		if !here || lacks(l, cs) {
-			arrivals = append(arrivals, arrival{cs: cs, received: now})
-		}
+		a.received = now
+		arrivals = append(arrivals, a)
 	}
+	unknown, fuller, err := c.sift(ctx, arrivals)
+	if err != nil {
+		return 0, bad, err
+	}
+	arrivals = append(unknown, fuller...)
 	return len(arrivals), bad, c.absorb(ctx, arrivals, nil)
 }

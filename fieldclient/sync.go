@@ -633,17 +633,20 @@ func (s *syncRun) takePage(ctx context.Context, scope syncproto.ScopeID, items [
 	}
 	parsed := s.c.verifyAll(packets)
 	var arrivals []arrival
-	for i, cs := range parsed {
-		if cs == nil || cs.Header.Scope != scope {
-			s.report.Bad++
+	bad := 0
+	for i, a := range parsed {
+		if a.cs == nil || a.cs.Header.Scope != scope {
+			bad++
 			continue
 		}
-		arrivals = append(arrivals, arrival{cs: cs, received: now, server: items[i].Received})
+		a.received, a.server = now, items[i].Received
+		arrivals = append(arrivals, a)
 	}
+	s.report.Bad += bad
 	s.c.mu.Lock()
 	defer s.c.mu.Unlock()
 	err := s.c.absorb(ctx, arrivals, func(tx *vault.Tx) error {
-		if s.report.Bad > 0 {
+		if bad > 0 {
 			if err := s.c.note(tx, Incident{What: "the server sent work that does not verify", Scope: scope.String()}); err != nil {
 				return err
 			}
@@ -658,11 +661,11 @@ func (s *syncRun) keepCursor(ctx context.Context, scope syncproto.ScopeID, cur s
 	return s.c.vault.InTx(ctx, func(tx *vault.Tx) error { return putState(tx, stateCursor(scope), cur) })
 }
 
-// verifyAll takes packets apart and checks their signatures on all cores. What does not verify is nil in the result.
-// A changeset whose device is not in the roster yet passes: it is held, and verified when the device is known.
-func (c *Client) verifyAll(packets [][]byte) []*syncproto.Changeset {
+// verifyAll takes packets apart and checks their signatures on all cores. What does not verify has no changeset in the
+// result. A changeset whose device is not in the roster yet passes: it is held, and verified when the device is known.
+func (c *Client) verifyAll(packets [][]byte) []arrival {
 	roster := c.rep.Roster()
-	out := make([]*syncproto.Changeset, len(packets))
+	out := make([]arrival, len(packets))
 	workers := runtime.GOMAXPROCS(0)
 	var wait sync.WaitGroup
 	for w := range workers {
@@ -676,19 +679,20 @@ func (c *Client) verifyAll(packets [][]byte) []*syncproto.Changeset {
 	return out
 }
 
-func verifyOne(roster *syncproto.Roster, b []byte) *syncproto.Changeset {
+func verifyOne(roster *syncproto.Roster, b []byte) (a arrival) {
 	p, err := syncproto.DecodePacket(b)
 	if err != nil {
-		return nil
+		return a
 	}
 	cs, err := syncproto.ParsePacket(p)
 	if err != nil {
-		return nil
+		return a
 	}
-	if d, ok := roster.Device(cs.Header.Device); ok && cs.Verify(d.Signing) != nil {
-		return nil
+	d, ok := roster.Device(cs.Header.Device)
+	if ok && cs.Verify(d.Signing) != nil {
+		return a
 	}
-	return cs
+	return arrival{cs: cs, stranger: !ok}
 }
 
 func rawSequence(items [][]byte) ([]byte, error) {

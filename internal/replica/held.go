@@ -153,6 +153,18 @@ func (t *Tx) retry(h heldRow) error {
 	return err
 }
 
+// Holds reports whether a changeset waits for something to come first.
+func (r *Replica) Holds(ctx context.Context, id syncproto.ChangesetID) (held bool, err error) {
+	r.mu.RLock()
+	none := r.held.total == 0
+	r.mu.RUnlock()
+	if none {
+		return false, nil
+	}
+	err = r.reader().QueryRowContext(ctx, `SELECT EXISTS (SELECT 1 FROM held WHERE cs = $1)`, id[:]).Scan(&held)
+	return held, err
+}
+
 // Held is one changeset that waits for something to come first.
 type Held struct {
 	ID    syncproto.ChangesetID
