@@ -50,7 +50,11 @@ func (e *Expr) Evaluate(c Context) (Value, error) {
 	if r.steps <= 0 {
 		r.steps = DefaultSteps
 	}
-	return r.eval(e.root, focus{node: c.Node})
+	v, err := r.eval(e.root, focus{node: c.Node})
+	if err != nil {
+		return Value{}, err
+	}
+	return v, nil
 }
 
 // run is one evaluation.

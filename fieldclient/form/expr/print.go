@@ -94,9 +94,10 @@ func (p *printer) path(n *path) {
 	case n.absolute:
 		p.WriteByte('/')
 	}
+	short := false // the step before was written as //
 	for i, s := range n.steps {
 		last := i == len(n.steps)-1
-		if s.isEverything() && !last && (i > 0 || n.absolute || n.from != nil) {
+		if short = !short && s.isEverything() && !last && (i > 0 || n.absolute || n.from != nil); short {
 			p.WriteByte('/') // the second one of //
 			continue
 		}
