@@ -129,7 +129,10 @@ func (b *builder) readSettings(s *Sheet) {
 	if s == nil {
 		return
 	}
-	columns := b.report.columns(s, classifySettings, settingsAliases, settingsKnown)
+	if len(s.Rows) == 0 {
+		return
+	}
+	columns := b.settingsColumns(s)
 	row := slices.IndexFunc(s.Rows, func(cells []string) bool { return !blankRow(cells) })
 	for i := row + 1; row == 0 && i < len(s.Rows); i++ {
 		if blankRow(s.Rows[i]) {
@@ -161,6 +164,17 @@ func (b *builder) readSettings(s *Sheet) {
 			}
 		}
 	}
+}
+
+// settingsColumns reads the headers. An old form may have form_id beside id_string; then form_id counts.
+func (b *builder) settingsColumns(s *Sheet) []column {
+	head := slices.Clone(s.Rows[0])
+	if i := slices.IndexFunc(head, func(h string) bool { return snakeCase(plain(h)) == "id_string" }); i >= 0 &&
+		slices.ContainsFunc(head, func(h string) bool { return snakeCase(plain(h)) == "form_id" }) {
+		b.warnf(place{s.Name, 1, plain(head[i])}, "setting-not-used", "form_id counts, this older name of the same setting does not")
+		head[i] = ""
+	}
+	return b.report.columns(&Sheet{Name: s.Name, Rows: [][]string{head}}, classifySettings, settingsAliases, settingsKnown)
 }
 
 const badName = "%q cannot be a name: a name begins with a letter or an underscore, and goes on with letters, digits, underscores, hyphens or points, without spaces"

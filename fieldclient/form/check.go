@@ -1,6 +1,7 @@
 package form
 
 import (
+	"path"
 	"slices"
 	"strings"
 )
@@ -23,6 +24,7 @@ func (b *builder) check() {
 	b.checkRepeatNames(byName)
 	b.checkReferences(byName)
 	b.checkTriggers(byName)
+	b.checkInstances()
 	b.t.byName = map[string]*Node{}
 	for name, nodes := range byName {
 		if len(nodes) == 1 {
@@ -31,7 +33,7 @@ func (b *builder) check() {
 	}
 	b.checkExpressions()
 	if !slices.ContainsFunc(root.Children, func(n *Node) bool { return !n.Generated }) {
-		b.errorf(place{sheet: b.survey.Name}, "no-questions", "the form has no questions")
+		b.warnf(place{sheet: b.survey.Name}, "no-questions", "the form has no questions")
 	}
 }
 
@@ -51,8 +53,7 @@ func (b *builder) checkSiblings(section *Node) {
 		switch first, other := rows[n.Name], lower[small]; {
 		case first != nil && first.Row == n.Row:
 			b.errorf(b.of(n, "name"), "duplicate-name", "this row needs a question named %q for itself, but that name is taken", n.Name)
-		case first != nil && n.Name == "meta":
-			b.errorf(b.of(first, "name"), "reserved-name", "the name \"meta\" is reserved")
+		case n.Name == "meta":
 		case first != nil:
 			b.errorf(b.of(n, "name"), "duplicate-name", "the name %q is taken by row %d; names must differ within a section", n.Name, first.Row)
 		case other != nil:
@@ -163,6 +164,11 @@ func (b *builder) checkReferences(byName map[string][]*Node) {
 			for _, w := range c.Label {
 				b.checkText(at, w.Text, byName)
 			}
+			for _, m := range c.Media {
+				for _, w := range m.File {
+					b.checkText(at.in(m.Kind), w.Text, byName)
+				}
+			}
 		}
 	}
 }
@@ -212,6 +218,24 @@ func (b *builder) checkName(at place, name string, byName map[string][]*Node) {
 		b.errorf(at, "unknown-reference", "there is no question named %q%s", name, meant)
 	case len(found) > 1:
 		b.errorf(at, "ambiguous-reference", "${%s} could mean the question in row %d or the one in row %d; give one of them another name", name, found[0].Row, found[1].Row)
+	}
+}
+
+// checkInstances refuses two files, or a file and a list, that would go by one name in the form's expressions.
+func (b *builder) checkInstances() {
+	seen := map[string]string{}
+	for n := range b.t.Root.All() {
+		for _, i := range n.instances() {
+			if src := seen[i.id]; src != "" && src != i.src {
+				b.errorf(b.of(n, "type"), "instance-clash", "the files %s and %s would have the same name in the form, %q; rename one", path.Base(src), path.Base(i.src), i.id)
+			}
+			seen[i.id] = i.src
+		}
+	}
+	for _, l := range b.t.Lists {
+		if src := seen[l.Name]; src != "" && len(l.Choices) > 0 {
+			b.errorf(place{b.sheetName(b.choices), l.Choices[0].Row, "list_name"}, "instance-clash", "the list %q and the file %s would have the same name in the form; rename one", l.Name, path.Base(src))
+		}
 	}
 }
 

@@ -65,7 +65,7 @@ func TestEveryFaultIsFoundAtItsPlace(t *testing.T) {
 		{"unknown function", survey(head, "text|a|A|frob(1)"), Issue{Warning, "survey", 2, "relevant", "expression-not-supported", ""}, "frob"},
 		{"path to nowhere", survey(head, "text|a|A|/data/b = 1"), Issue{Warning, "survey", 2, "relevant", "unknown-path", ""}, "/data/b"},
 		{"big image alone", survey(head, "text|a|A|||||||||a.png"), Issue{Error, "survey", 2, "media::big-image", "big-image", ""}, "image"},
-		{"nothing asked", survey(head, ""), Issue{Error, "survey", 0, "", "no-questions", ""}, "no questions"},
+		{"nothing asked", survey(head, ""), Issue{Warning, "survey", 0, "", "no-questions", ""}, "no questions"},
 		{"bad root", []Sheet{survey(head, "text|a|A")[0], sheet("settings", "name", "a b")}, Issue{Error, "settings", 2, "name", "bad-name", ""}, `"a b"`},
 		{"setting without meaning", []Sheet{survey(head, "text|a|A")[0], sheet("settings", "public_key", "abc")}, Issue{Warning, "settings", 2, "public_key", "setting-not-used", ""}, "sealed"},
 		{"sheet misnamed", []Sheet{survey(head, "text|a|A")[0], sheet("choises", "list_name", "x")}, Issue{Warning, "choises", 0, "", "sheet-name", ""}, `"choices"`},

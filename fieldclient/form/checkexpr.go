@@ -76,7 +76,7 @@ func (b *builder) needs(n *Node, e expression, parsed *expr.Expr) (out []*Node) 
 		if len(found) == 0 && r.Absolute && !slices.ContainsFunc(r.Steps, func(s expr.Step) bool { return strings.HasPrefix(s.Name, "@") }) {
 			b.warnf(b.of(n, e.key), "unknown-path", "the path %s leads to no question; write ${name} instead", r.String())
 		}
-		if r.Use == expr.UseText {
+		if itself := !r.Absolute && r.Up == 0 && len(r.Steps) == 0; r.Use == expr.UseText && !itself { // once(…) looks at its own answer
 			out = append(out, found...)
 		}
 	}

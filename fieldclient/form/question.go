@@ -49,6 +49,9 @@ func (b *builder) question(r *surveyRow, cell typeCell) {
 		if len(n.Trigger) == 0 {
 			b.errorf(r.at("trigger"), "missing-trigger", "a background-geopoint needs a trigger")
 		}
+		if n.Calculation != "" {
+			b.errorf(r.at("calculation"), "unwanted-calculation", "a background-geopoint cannot have a calculation")
+		}
 	case "simserial", "subscriberid":
 		b.warnf(r.at("type"), "unsupported-device", "devices no longer tell their %s; the answer stays empty", n.Type)
 	case "osm":
@@ -122,6 +125,12 @@ func (b *builder) selection(r *surveyRow, n *Node, cell typeCell) bool {
 	default:
 		n.List = cell.list
 		b.checkList(r, n)
+	}
+	if searchPattern.MatchString(n.Appearance) {
+		b.warnf(r.at("appearance"), "search", "search() is kept, but only ODK Collect understands it; every choice of the list is offered")
+		if n.File != "" {
+			b.errorf(r.at("appearance"), "search", "a select from a file cannot use search() as well")
+		}
 	}
 	b.checkParameters(r, n)
 	b.tableQuestion(r, n)

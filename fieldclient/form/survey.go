@@ -259,7 +259,7 @@ func (b *builder) nameNode(r *surveyRow, n *Node) {
 		return
 	case !isName(n.Name):
 		b.errorf(at, "bad-name", badName, n.Name)
-	case n.Name == "meta" && len(b.stack) == 1:
+	case n.Name == "meta":
 		b.errorf(at, "reserved-name", "the name \"meta\" is reserved")
 	case n.Kind == KindRepeat && n.Name == b.t.Name:
 		b.errorf(at, "reserved-name", "a repeat cannot have the name of the form, %q", n.Name)

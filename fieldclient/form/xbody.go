@@ -184,7 +184,7 @@ func (x *xform) itemset(el *etree.Element, n *Node) {
 	if n.ChoiceFilter != "" {
 		filter = x.resolve(n.ChoiceFilter, n, true)
 		if n.From != "" {
-			filter = strings.NewReplacer("current()/"+nodeset, ".", nodeset, ".").Replace(filter)
+			filter = x.answerFilter(n, nodeset)
 		}
 	}
 	if filter != "" {

@@ -195,21 +195,8 @@ func (x *xform) secondary(m *etree.Element) {
 				lastSaved = true
 			}
 		}
-		for _, e := range []string{n.Calculation, n.Constraint, n.ReadOnly, n.Required, n.Relevant, n.ChoiceFilter, n.Default} {
-			for _, call := range pulldataPattern.FindAllStringSubmatch(e, -1) {
-				id := strings.TrimSpace(strings.NewReplacer("'", "", `"`, "").Replace(call[1]))
-				add(id, "jr://file-csv/"+id+".csv")
-			}
-		}
-		switch ext := path.Ext(n.File); {
-		case ext == ".csv":
-			add(strings.TrimSuffix(n.File, ext), "jr://file-csv/"+n.File)
-		case ext != "":
-			add(strings.TrimSuffix(n.File, ext), "jr://file/"+n.File)
-		case n.Type == "csv-external":
-			add(n.Name, "jr://file-csv/"+n.Name+".csv")
-		case n.Type == "xml-external":
-			add(n.Name, "jr://file/"+n.Name+".xml")
+		for _, i := range n.instances() {
+			add(i.id, i.src)
 		}
 	}
 	if lastSaved {
@@ -220,6 +207,30 @@ func (x *xform) secondary(m *etree.Element) {
 			x.listInstance(m, l)
 		}
 	}
+}
+
+// fileInstance is a file that a form has beside it.
+type fileInstance struct{ id, src string }
+
+// instances are the files that a node needs.
+func (n *Node) instances() (out []fileInstance) {
+	for _, e := range []string{n.Calculation, n.Constraint, n.ReadOnly, n.Required, n.Relevant, n.ChoiceFilter, n.Default} {
+		for _, call := range pulldataPattern.FindAllStringSubmatch(e, -1) {
+			id := strings.TrimSpace(strings.NewReplacer("'", "", `"`, "").Replace(call[1]))
+			out = append(out, fileInstance{id, "jr://file-csv/" + id + ".csv"})
+		}
+	}
+	switch ext := path.Ext(n.File); {
+	case ext == ".csv":
+		out = append(out, fileInstance{strings.TrimSuffix(n.File, ext), "jr://file-csv/" + n.File})
+	case ext != "":
+		out = append(out, fileInstance{strings.TrimSuffix(n.File, ext), "jr://file/" + n.File})
+	case n.Type == "csv-external":
+		out = append(out, fileInstance{n.Name, "jr://file-csv/" + n.Name + ".csv"})
+	case n.Type == "xml-external":
+		out = append(out, fileInstance{n.Name, "jr://file/" + n.Name + ".xml"})
+	}
+	return out
 }
 
 var pulldataPattern = regexp.MustCompile(`pulldata\s*\(\s*(.*?),`)

@@ -85,14 +85,36 @@ func commonAncestor(a, b *Node) *Node {
 // parentOf is the set of sections that hold an earlier answer, for a select from those answers: from inside the repeat
 // it goes up to the repeat's own parent, so that all instances are meant.
 func (x *xform) parentOf(n, target *Node) string {
-	whole := strings.TrimSuffix(strings.TrimSpace(x.throughRepeat(n, target)), "/"+target.Name)
-	return whole
+	return strings.TrimSuffix(x.throughRepeat(n, target), "/"+target.Name)
+}
+
+// answerFilter is the filter of a select from answers: in it, questions of the same repeat are those of the instance
+// that is offered.
+func (x *xform) answerFilter(n *Node, nodeset string) string {
+	out, err := expr.Rewrite(n.ChoiceFilter, func(m expr.Mention) (string, error) {
+		target := x.t.byName[m.Name]
+		if target == nil || m.LastSaved {
+			return x.t.path(m.Name, n, m.LastSaved, false, true), nil
+		}
+		way := x.throughRepeat(n, target)
+		if rest, ok := strings.CutPrefix(way, nodeset); ok {
+			return "." + rest, nil
+		}
+		if strings.HasPrefix(way, "..") {
+			way = "current()/" + way
+		}
+		return way, nil
+	})
+	if err != nil {
+		return n.ChoiceFilter
+	}
+	return out.Text
 }
 
 // fromRepeat is the set of a repeat's instances.
 func (x *xform) fromRepeat(n *Node) string {
 	if target := x.t.byName[n.From]; target != nil {
-		return strings.TrimSpace(x.throughRepeat(n, target))
+		return x.throughRepeat(n, target)
 	}
 	return ""
 }
