@@ -409,7 +409,7 @@ func (c *Client) Quarantine(ctx context.Context, scope syncproto.ScopeID) ([]Qua
 		switch {
 		case l.Admitted:
 			q.Decision = "admitted"
-		case l.N <= declined[l.Feed]:
+		case declined[l.ID]:
 			q.Decision = "declined"
 		}
 		out = append(out, q)

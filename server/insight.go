@@ -67,7 +67,7 @@ func (a *attention) quarantine() error {
 		return err
 	}
 	return a.s.replica.Quarantined(ctx, a.id, func(l replica.Logged) error {
-		if l.Admitted || l.N <= declined[l.Feed] {
+		if l.Admitted || declined[l.ID] {
 			return nil
 		}
 		a.items = append(a.items, syncproto.AttentionItem{Reasons: []string{reasonQuarantine}, Feed: &l.Feed, ID: &l.ID, Code: l.Quarantine})

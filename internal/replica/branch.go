@@ -12,11 +12,11 @@ import (
 )
 
 // branches tells which changesets of a scope lie on the branch that ends at a named one: what the cut of a revocation
-// covers. It numbers the tree of each feed depth first, once, so that a branch costs nothing more however many there
+// or an admission covers. It numbers the tree of each feed depth first, once, so that a branch costs nothing more however many there
 // are: the changesets that follow one stand behind it without a gap.
 type branches struct {
-	roster *syncproto.Roster
-	all    []judged // by row; a parent has a smaller row than its children
+	named func(syncproto.FeedCut) bool // what may be asked for
+	all   []judged                     // by row; a parent has a smaller row than its children
 
 	ends  map[syncproto.FeedCut]int // places in all of what is named
 	order []int                     // place in the tree
@@ -39,7 +39,7 @@ func (b *branches) number() {
 	parent, next := make([]int, n), make([]int, n+1) // the last place of next is for beginnings of feeds
 	for i := n - 1; i >= 0; i-- {
 		j := &b.all[i]
-		if b.roster.IsCut(j.cut()) {
+		if b.named(j.cut()) {
 			b.ends[j.cut()] = i
 		}
 		at, ok := slices.BinarySearchFunc(b.all[:i], j.prev, func(p judged, row int64) int { return cmp.Compare(p.row, row) })
@@ -57,6 +57,18 @@ func (b *branches) number() {
 		next[parent[i]] += b.size[i]
 		next[i] = b.order[i] + 1
 	}
+}
+
+// named reports whether a cut or an admission names a changeset.
+func (r *Replica) named(c syncproto.FeedCut) bool { return r.roster.IsCut(c) || r.admits[c] }
+
+// scanCut reads feed, n and short, and then what follows them.
+func scanCut(rows *sql.Rows, more ...any) (c syncproto.FeedCut, err error) {
+	var f, short []byte
+	err = rows.Scan(append([]any{&f, &c.N, &short}, more...)...)
+	copy(c.Feed[:], f)
+	copy(c.Short[:], short)
+	return c, err
 }
 
 // cut names the changeset.

@@ -22,7 +22,7 @@ var compared = []comparedTable{
 		"code", "admitted", "received", "body", "leaf", "records", "redacted", "ext"}},
 	{"record", "id", []string{"id", "scope", "entity", "kind", "attention", "log"}},
 	{"dangling", "feed, n, record", []string{"feed", "n", "record"}},
-	{"admission", "scope, feed, n, changeset", []string{"scope", "feed", "n", "changeset", "declined"}},
+	{"admission", "scope, feed, n, short, changeset", []string{"scope", "feed", "n", "short", "changeset", "declined"}},
 	{"erasure", "changeset, place", []string{"changeset", "place"}},
 }
 

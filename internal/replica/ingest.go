@@ -276,24 +276,7 @@ func (t *Tx) judge(w *row, opening *syncproto.ScopeOpening) (syncproto.Verdict, 
 	if standing == nil && opening != nil {
 		standing = opening.Standing()
 	}
-	v, err := t.r.roster.Judge(w.claim, standing)
-	if err != nil || v.Quarantine == "" {
-		return v, err
-	}
-	if w.scope.row != 0 && t.r.judged[w.scope.row] {
-		w.admitted, err = t.isAdmitted(w.scope.row, w.claim.Feed, w.claim.N)
-	}
-	return v, err
-}
-
-// isAdmitted reports whether a right-holder's decision covers changeset n of a feed. Only decisions that needed no
-// admission themselves count.
-func (t *Tx) isAdmitted(scopeRow int64, f syncproto.FeedID, n uint64) (bool, error) {
-	var k int
-	err := t.QueryRowContext(t.ctx, `
-		SELECT COUNT(*) FROM admission a JOIN changeset c ON c.id = a.changeset
-		WHERE a.scope = $1 AND a.feed = $2 AND a.n >= $3 AND a.declined = 0 AND c.code = ''`, scopeRow, f[:], int64(n)).Scan(&k)
-	return k > 0, err
+	return t.r.roster.Judge(w.claim, standing)
 }
 
 // fork marks a feed as forked in every record that it wrote to: an operation number no longer says what its author had
@@ -368,7 +351,7 @@ func (t *Tx) stage(w *row, f *feed, opening *syncproto.ScopeOpening, fork bool) 
 	if h.N > f.n {
 		f.n, f.head, f.headID, f.nextSeq = h.N, w.id, w.cs.ID, h.LastSeq()+1
 	}
-	if r.roster.IsCut(w.cs.Cut()) { // what came before it was late until now
+	if r.named(w.cs.Cut()) { // only now is it known what lies before it
 		s.rejudge = true
 	}
 	r.recent[place{f.row, h.N}] = seen{w.id, w.cs.ID.Short()}
@@ -430,12 +413,14 @@ func (t *Tx) decide(w *row) error {
 				continue
 			}
 			dep := w.cs.Header.Deps[d.Feed-1]
-			if err := t.exec(`INSERT INTO admission (scope, feed, n, changeset, declined) VALUES ($1, $2, $3, $4, $5) ON CONFLICT DO NOTHING`,
-				w.scope.row, dep.Feed[:], int64(dep.N), w.id, btoi(o.Kind == syncproto.KindDecline)); err != nil {
+			if err := t.exec(`INSERT INTO admission (scope, feed, n, short, changeset, declined) VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT DO NOTHING`,
+				w.scope.row, dep.Feed[:], int64(dep.N), dep.Short[:], w.id, btoi(o.Kind == syncproto.KindDecline)); err != nil {
 				return err
 			}
+			if o.Kind == syncproto.KindAdmit {
+				t.r.admits[syncproto.FeedCut(dep)] = true
+			}
 		}
-		t.r.judged[w.scope.row] = true
 		w.scope.rejudge = true
 	}
 	return nil

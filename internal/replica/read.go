@@ -386,19 +386,24 @@ func (r *Replica) Forks(ctx context.Context, id syncproto.ScopeID) ([]Fork, erro
 	return out, err
 }
 
-// Decided returns the numbers up to which a person has declined quarantined work of each feed of a scope.
-func (r *Replica) Decided(ctx context.Context, id syncproto.ScopeID) (map[syncproto.FeedID]uint64, error) {
-	out := map[syncproto.FeedID]uint64{}
+// Decided returns the quarantined changesets of a scope that a person has declined: what a decision names, and what
+// lies before that on its branch.
+func (r *Replica) Decided(ctx context.Context, id syncproto.ScopeID) (map[syncproto.ChangesetID]bool, error) {
+	out := map[syncproto.ChangesetID]bool{}
 	err := each(ctx, r.reader(), `
-		SELECT a.feed, a.n FROM admission a JOIN scope s ON s.id = a.scope JOIN changeset c ON c.id = a.changeset
-		WHERE s.scope = $1 AND a.declined = 1 AND c.code = ''`, []any{id[:]}, func(rows *sql.Rows) error {
-		var f []byte
-		var n uint64
-		if err := rows.Scan(&f, &n); err != nil {
-			return err
+		WITH RECURSIVE branch (id) AS (
+			SELECT c.id FROM admission a JOIN scope s ON s.id = a.scope JOIN changeset d ON d.id = a.changeset JOIN feed f ON f.feed = a.feed
+				JOIN changeset c ON c.feed = f.id AND c.n = a.n AND SUBSTR(c.cs, 1, 16) = a.short
+			WHERE s.scope = $1 AND a.declined = 1 AND d.code = ''
+			UNION
+			SELECT c.prev FROM branch b JOIN changeset c ON c.id = b.id WHERE c.prev <> 0)
+		SELECT c.cs FROM branch b JOIN changeset c ON c.id = b.id WHERE c.code <> ''`, []any{id[:]}, func(rows *sql.Rows) error {
+		var cs []byte
+		err := rows.Scan(&cs)
+		if err == nil {
+			out[syncproto.ChangesetID(cs)] = true
 		}
-		out[syncproto.FeedID(f)] = max(out[syncproto.FeedID(f)], n)
-		return nil
+		return err
 	})
 	return out, err
 }

@@ -59,7 +59,7 @@ func (t *Tx) forget(from querier) error {
 	r.roster = &syncproto.Roster{}
 	r.scopes, r.byRow = map[syncproto.ScopeID]*scope{}, map[int64]*scope{}
 	r.feeds, r.rows = map[syncproto.FeedID]*feed{}, map[int64]*feed{}
-	r.recent, r.unmet, r.judged = map[place]seen{}, map[point]int{}, map[int64]bool{}
+	r.recent, r.unmet, r.admits = map[place]seen{}, map[point]int{}, map[syncproto.FeedCut]bool{}
 	r.nextRe = 1
 	t.roster = true
 	return r.loadRoster(t.ctx, from)

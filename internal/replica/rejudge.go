@@ -4,6 +4,7 @@ import (
 	"database/sql"
 	"fmt"
 	"maps"
+	"slices"
 
 	"kua/syncproto"
 )
@@ -21,9 +22,8 @@ type judged struct {
 }
 
 type admission struct {
-	feed syncproto.FeedID
-	n    uint64
-	by   int64
+	syncproto.FeedCut // covers what lies within
+	by                int64
 }
 
 // rejudge computes the standing of a scope and the verdict on each of its changesets from nothing. Teams and
@@ -38,7 +38,7 @@ func (t *Tx) rejudge(s *scope) error {
 	if err != nil {
 		return err
 	}
-	admissions, err := collect(t, `SELECT feed, n, changeset FROM admission WHERE scope = $1 AND declined = 0`, []any{s.row}, scanAdmission)
+	admissions, err := collect(t, `SELECT feed, n, short, changeset FROM admission WHERE scope = $1 AND declined = 0`, []any{s.row}, scanAdmission)
 	if err != nil {
 		return err
 	}
@@ -63,9 +63,7 @@ func scanTeam(rows *sql.Rows) (r teamRow, err error) {
 }
 
 func scanAdmission(rows *sql.Rows) (a admission, err error) {
-	var f []byte
-	err = rows.Scan(&f, &a.n, &a.by)
-	copy(a.feed[:], f)
+	a.FeedCut, err = scanCut(rows, &a.by)
 	return a, err
 }
 
@@ -90,7 +88,7 @@ func (t *Tx) judgedRows(s *scope) ([]judged, error) {
 func (t *Tx) fixedPoint(s *scope, all []judged, team []teamRow, admissions []admission) ([]judged, *syncproto.Standing, error) {
 	standing := s.emptyStanding()
 	effective := map[int64]bool{}
-	b := branches{roster: t.r.roster, all: all}
+	b := branches{named: t.r.named, all: all}
 	judging := 0
 	within := func(cut syncproto.FeedCut) bool { return b.within(judging, cut) } // one for all: there may be a million
 	for {
@@ -112,7 +110,7 @@ func (t *Tx) fixedPoint(s *scope, all []judged, team []teamRow, admissions []adm
 		}
 		next := map[int64]bool{}
 		for i := range out {
-			out[i].admitted = out[i].code != "" && covered(admissions, out[i].claim, unaided)
+			out[i].admitted = out[i].code != "" && b.covered(i, admissions, unaided)
 			next[out[i].row] = out[i].code == "" || out[i].admitted
 		}
 		grown := withTeam(s.emptyStanding(), team, func(by int64) bool { return next[by] })
@@ -123,13 +121,12 @@ func (t *Tx) fixedPoint(s *scope, all []judged, team []teamRow, admissions []adm
 	}
 }
 
-func covered(admissions []admission, c syncproto.Claim, unaided map[int64]bool) bool {
-	for _, a := range admissions {
-		if a.feed == c.Feed && c.N <= a.n && unaided[a.by] {
-			return true
-		}
-	}
-	return false
+// covered reports whether a decision that needed no admission itself covers the changeset at a place.
+func (b *branches) covered(at int, admissions []admission, unaided map[int64]bool) bool {
+	c := &b.all[at].claim
+	return slices.ContainsFunc(admissions, func(a admission) bool {
+		return a.Feed == c.Feed && c.N <= a.N && unaided[a.by] && b.within(at, a.FeedCut)
+	})
 }
 
 func (s *scope) emptyStanding() *syncproto.Standing {

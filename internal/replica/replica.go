@@ -45,9 +45,9 @@ type Replica struct {
 	recent map[place]seen // changesets by feed and number, for dependencies
 	needs  map[string]int // how many held changesets wait for a need
 	held   heldCount
-	broken error          // memory could not be read back after a failed write: nothing may be written any more
-	unmet  map[point]int  // how many records have a target that waits for a changeset
-	judged map[int64]bool // scopes that hold decisions on quarantined work
+	broken error                      // memory could not be read back after a failed write: nothing may be written any more
+	unmet  map[point]int              // how many records have a target that waits for a changeset
+	admits map[syncproto.FeedCut]bool // changesets that admissions name
 	nextCS int64
 	nextRe int64
 
@@ -150,7 +150,7 @@ func (r *Replica) load(ctx context.Context, q querier) error {
 	r.roster = &syncproto.Roster{}
 	r.scopes, r.byRow = map[syncproto.ScopeID]*scope{}, map[int64]*scope{}
 	r.feeds, r.rows = map[syncproto.FeedID]*feed{}, map[int64]*feed{}
-	r.recent, r.needs, r.unmet, r.judged = map[place]seen{}, map[string]int{}, map[point]int{}, map[int64]bool{}
+	r.recent, r.needs, r.unmet, r.admits = map[place]seen{}, map[string]int{}, map[point]int{}, map[syncproto.FeedCut]bool{}
 	r.held = heldCount{by: map[syncproto.DeviceID]heldShare{}}
 	for _, step := range []func(context.Context, querier) error{r.loadRoster, r.loadScopes, r.loadFeeds, r.loadTips, r.loadWaiting, r.loadHeld, r.loadCounters} {
 		if err := step(ctx, q); err != nil {
@@ -262,13 +262,10 @@ func (r *Replica) loadWaiting(ctx context.Context, q querier) error {
 	if err != nil {
 		return err
 	}
-	return each(ctx, q, `SELECT DISTINCT scope FROM admission`, nil, func(row *sql.Rows) error {
-		var id int64
-		if err := row.Scan(&id); err != nil {
-			return err
-		}
-		r.judged[id] = true
-		return nil
+	return each(ctx, q, `SELECT feed, n, short FROM admission WHERE declined = 0`, nil, func(row *sql.Rows) error {
+		cut, err := scanCut(row)
+		r.admits[cut] = true
+		return err
 	})
 }
 

@@ -124,8 +124,7 @@ func (m *Model) leadsTo(cs *syncproto.Changeset, cut syncproto.FeedCut) bool {
 	return at == cs
 }
 
-// admitted returns what a decision covers: of each feed that it names, everything up to the changeset that the
-// dependency pins.
+// admitted returns what a decision covers: each changeset that a dependency pins, with its ancestors.
 func (m *Model) admitted(decision *syncproto.Changeset) (out []syncproto.ChangesetID) {
 	for _, o := range decision.Ops {
 		if o.Kind != syncproto.KindAdmit {
@@ -137,7 +136,7 @@ func (m *Model) admitted(decision *syncproto.Changeset) (out []syncproto.Changes
 			}
 			dep := decision.Header.Deps[d.Feed-1]
 			for _, cs := range m.Changesets {
-				if cs.Header.Feed() == dep.Feed && cs.Header.N <= dep.N {
+				if m.leadsTo(cs, syncproto.FeedCut(dep)) {
 					out = append(out, cs.ID)
 				}
 			}

@@ -93,3 +93,40 @@ func (s suite) cutOfAFork(t *testing.T) {
 	st.stands(t, "", one, a[0], a[1], b[0], b[1])
 	st.stands(t, late, b[2])
 }
+
+// admittedBranch: a person decides on what they saw, and the key of the revoked laptop cannot put other work there.
+func (s suite) admittedBranch(t *testing.T) {
+	h, honest, forged := copied(t, 53)
+	known := h.Roster.Len()
+	h.RevokeDevice(h.Monitor2) // cut at nothing
+	h.by(h.Coordinator, prototest.Admit(h.v.Scope, honest[2]))
+	all := append(items(h.all...), item{roster: h.Roster.Len()})
+	st := s.everyOrder(t, h.Org, known, append(all, items(forged...)...))
+	st.stands(t, late, forged...)
+	for _, cs := range honest {
+		if l, err := st.r.Changeset(ctx, cs.ID); err != nil || !l.Admitted {
+			t.Fatalf("changeset %d of the branch that was admitted is not (%v)", cs.Header.N, err)
+		}
+	}
+	both := h.by(h.Coordinator, prototest.Admit(h.v.Scope, forged[1], honest[2]))
+	st.want(t, both, syncproto.StatusAccepted, "")
+	if l, err := st.r.Changeset(ctx, forged[0].ID); err != nil || !l.Admitted {
+		t.Fatalf("a decision on both branches covers one (%v)", err)
+	}
+	st.sound(t)
+}
+
+// declinedBranch: work that nobody has looked at still waits.
+func (s suite) declinedBranch(t *testing.T) {
+	h, honest, forged := copied(t, 54)
+	known := h.Roster.Len()
+	h.RevokeDevice(h.Monitor2)
+	h.by(h.Coordinator, prototest.Decline(h.v.Scope, honest[2]))
+	all := append(items(h.all...), item{roster: h.Roster.Len()})
+	st := s.everyOrder(t, h.Org, known, append(all, items(forged...)...))
+	declined, err := st.r.Decided(ctx, h.v.Scope)
+	check(t, err)
+	if len(declined) != len(honest) || declined[forged[0].ID] || declined[forged[1].ID] {
+		t.Fatalf("declined = %v, want the branch that a person looked at", declined)
+	}
+}

@@ -173,6 +173,8 @@ func (s suite) admission(t *testing.T) {
 	t.Run("an admission counts whether it comes before or after its target", s.admitted)
 	t.Run("an admission by a quarantined author does not count", s.admittedByQuarantined)
 	t.Run("a refusal is remembered and changes nothing", s.declined)
+	t.Run("an admission covers no other branch", s.admittedBranch)
+	t.Run("a refusal covers no other branch", s.declinedBranch)
 }
 
 // lateWork returns a visit with one late changeset of the second monitor, the roster's length before the
@@ -226,7 +228,7 @@ func (s suite) declined(t *testing.T) {
 	h.by(h.Coordinator, prototest.Decline(h.v.Scope, late))
 	st := s.everyOrder(t, h.Org, known, append(items(h.all...), item{roster: h.Roster.Len()}))
 	decided, err := st.r.Decided(ctx, h.v.Scope)
-	if err != nil || decided[late.Header.Feed()] != late.Header.N {
+	if err != nil || !decided[late.ID] {
 		t.Fatalf("decided = %v, %v", decided, err)
 	}
 	if l, err := st.r.Changeset(ctx, late.ID); err != nil || l.Admitted {

@@ -117,7 +117,7 @@ type teamChange struct {
 
 type admission struct {
 	by *work
-	place
+	syncproto.FeedCut
 }
 
 // scopes sorts the work by scope and reads what decides about standing.
@@ -156,7 +156,7 @@ func (s *scope) read(r *report, w *work) {
 		for _, d := range w.Ops[i].Dots {
 			if d.Feed > 0 {
 				dep := w.Header.Deps[d.Feed-1]
-				s.admits = append(s.admits, admission{w, place{dep.Feed, dep.N}})
+				s.admits = append(s.admits, admission{w, syncproto.FeedCut(dep)})
 			}
 		}
 	}
@@ -178,7 +178,7 @@ func (e *evidence) judge(s *scope) {
 		}
 		for _, w := range s.work {
 			w.admitted = w.waits == nil && w.verdict.Quarantine != "" && slices.ContainsFunc(s.admits, func(a admission) bool {
-				return a.feed == w.Header.Feed() && w.Header.N <= a.n && a.by.waits == nil && a.by.verdict.Quarantine == ""
+				return a.by.waits == nil && a.by.verdict.Quarantine == "" && e.within(w, a.FeedCut)
 			})
 		}
 		if s.standing != nil {

@@ -95,10 +95,11 @@ CREATE TABLE dangling (
 CREATE TABLE admission (
   scope     BIGINT NOT NULL,
   feed      BYTEA NOT NULL,
-  n         BIGINT NOT NULL,           -- covers the feed up to here
+  n         BIGINT NOT NULL,           -- covers this changeset and its ancestors
+  short     BYTEA NOT NULL,
   changeset BIGINT NOT NULL,           -- that carries the decision
   declined  BIGINT NOT NULL,
-  PRIMARY KEY (scope, feed, n, changeset)
+  PRIMARY KEY (scope, feed, n, short, changeset)
 );
 
 CREATE TABLE erasure (

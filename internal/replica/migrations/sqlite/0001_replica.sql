@@ -95,10 +95,11 @@ CREATE TABLE dangling (
 CREATE TABLE admission (
   scope     INTEGER NOT NULL,
   feed      BLOB NOT NULL,
-  n         INTEGER NOT NULL,           -- covers the feed up to here
+  n         INTEGER NOT NULL,           -- covers this changeset and its ancestors
+  short     BLOB NOT NULL,
   changeset INTEGER NOT NULL,           -- that carries the decision
   declined  INTEGER NOT NULL,
-  PRIMARY KEY (scope, feed, n, changeset)
+  PRIMARY KEY (scope, feed, n, short, changeset)
 ) STRICT, WITHOUT ROWID;
 
 CREATE TABLE erasure (
