@@ -237,7 +237,8 @@ func (b *builder) media(columns []column, row []string) []Media {
 func (b *builder) readChoices() {
 	b.t.Lists = b.lists(b.choices)
 	b.t.byList = listIndex(b.t.Lists)
-	b.externals = listIndex(b.lists(b.external))
+	b.t.External = b.lists(b.external)
+	b.externals = listIndex(b.t.External)
 }
 
 func listIndex(lists []*List) map[string]*List {

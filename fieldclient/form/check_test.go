@@ -110,7 +110,7 @@ func TestASoundFormHasNothingToSay(t *testing.T) {
 			"type|name|label::kk|label::ru|relevant|calculation|required|constraint|repeat_count|choice_filter|default|trigger|parameters",
 			"start|start", "begin_group|g|Ж|Г", "integer|n|Н|Н|||yes|. >= 0", "end_group",
 			"begin_repeat|cell|К|К|||||${n}", "decimal|area|А|А|${n} > 0", "calculate|per||||round(${area} div 2, 1)",
-			"select_one ab|s|С|С||||||filter = ${n}", "end_repeat", "calculate|total||||sum(${area})", "date|d|Д|Д|||||||today()",
+			"select_one ab|s|С|С||||||filter = ${n}", "end_repeat", "calculate|total||||sum(${area})", "calculate|seed||||once(random())", "calculate|own||||if(. = '', ${n}, .)", "date|d|Д|Д|||||||today()",
 			"calculate|stamp||||now()||||||${n}", "range|r|Р|Р|||||||||start=0 end=1 step=0.1", "note|note|${total}|${total}"),
 		sheet("choices", "list_name|name|label::kk|label::ru|filter", "ab|a|А|А|1", "ab|b|Б|Б|2"),
 		sheet("settings", "form_id|version|default_language", "f|1|kk"),

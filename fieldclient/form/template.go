@@ -26,6 +26,7 @@ type Template struct {
 	Languages       []string // in which the form has words, in the columns' order; "default" for columns without one
 	Root            *Node    // of kind KindForm
 	Lists           []*List  // choices, in the sheet's order
+	External        []*List  // of the sheet external_choices, for select_one_external
 
 	byList    map[string]*List
 	byName    map[string]*Node

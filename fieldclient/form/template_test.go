@@ -100,6 +100,11 @@ func TestDecodeRefusesWhatIsNotCanonical(t *testing.T) {
 	if _, err := Decode(append(good, 0)); err == nil {
 		t.Error("bytes may follow")
 	}
+	if long := bytes.Replace(good, []byte{0xA3, 1, 1}, []byte{0xA3, 1, 0x18, 1}, 1); bytes.Equal(long, good) {
+		t.Fatal("the bytes do not begin as they should")
+	} else if _, err := Decode(long); err == nil {
+		t.Error("a number may be longer than it need be")
+	}
 	if _, err := Decode(append([]byte{0xBF}, append(good[1:], 0xFF)...)); err == nil {
 		t.Error("the map may be of indefinite length")
 	}
