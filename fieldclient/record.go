@@ -45,12 +45,16 @@ func (c *Client) openVisit(ctx context.Context, region string, team []syncproto.
 		return scope, err
 	}
 	opening := &syncproto.ScopeOpening{Kind: syncproto.ScopeVisit, Region: region, Team: team, Nonce: nonce}
-	scope = syncproto.NewScopeID(c.keys.device.ID, opening.Nonce)
+	clear, err := syncproto.EncodeMessage(opening)
+	if err != nil {
+		return scope, err
+	}
+	scope = syncproto.NewScopeID(c.keys.device.ID, clear)
 	key, err := seal.NewVisitKey(c.cfg.Rand)
 	if err != nil {
 		return scope, err
 	}
-	changes, err := c.openingChanges(scope, opening, key, fields)
+	changes, err := c.openingChanges(scope, opening, clear, key, fields)
 	if err != nil {
 		return scope, err
 	}
@@ -64,11 +68,7 @@ func (c *Client) openVisit(ctx context.Context, region string, team []syncproto.
 	return scope, nil
 }
 
-func (c *Client) openingChanges(scope syncproto.ScopeID, o *syncproto.ScopeOpening, key seal.VisitKey, fields map[string]string) ([]Change, error) {
-	clear, err := syncproto.EncodeMessage(o)
-	if err != nil {
-		return nil, err
-	}
+func (c *Client) openingChanges(scope syncproto.ScopeID, o *syncproto.ScopeOpening, clear []byte, key seal.VisitKey, fields map[string]string) ([]Change, error) {
 	holders := c.rep.Roster().KeyHolders(o.Standing())
 	mine := false
 	for _, d := range holders {

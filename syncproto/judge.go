@@ -12,16 +12,17 @@ type ScopeOpening struct {
 	Kind   string     `cbor:"1,keyasint"` // "visit"
 	Region string     `cbor:"2,keyasint"`
 	Team   []PersonID `cbor:"3,keyasint"`
-	Nonce  Nonce      `cbor:"4,keyasint"` // random; the scope's id is derived from it and the opening device
+	Nonce  Nonce      `cbor:"4,keyasint"` // random, so that each opening gives a scope of its own
 }
 
-// NewScopeID returns the id of the visit that a device opens with a nonce. Nobody else can open that scope, and so
-// nobody can name themselves to its team.
-func NewScopeID(device DeviceID, nonce Nonce) ScopeID {
+// NewScopeID returns the id of the visit that a device opens by an operation with those clear bytes, an encoded
+// ScopeOpening. Nobody else can open that scope, and nobody at all can open it with another region or team.
+func NewScopeID(device DeviceID, openingClear []byte) ScopeID {
+	opening := sha256.Sum256(openingClear)
 	h := sha256.New()
 	h.Write([]byte("kua/scope/1"))
 	h.Write(device[:])
-	h.Write(nonce[:])
+	h.Write(opening[:])
 	return ScopeID(h.Sum(nil)[:16])
 }
 
@@ -34,9 +35,13 @@ func (o *ScopeOpening) Standing() *Standing {
 	return s
 }
 
-// Opening returns the opening that a changeset carries, or nil. An opening of another device's scope is an error.
+// Opening returns the opening that a changeset carries, or nil. An opening that is not the scope's own is an error, and
+// so is a team change beside it: the opening is judged by the team that the scope's id stands for.
 func (cs *Changeset) Opening() (*ScopeOpening, error) {
+	var out *ScopeOpening
+	changes := false
 	for i := range cs.Ops {
+		changes = changes || cs.Ops[i].Kind == KindTeam
 		if cs.Ops[i].Kind != KindScopeOpen {
 			continue
 		}
@@ -44,15 +49,18 @@ func (cs *Changeset) Opening() (*ScopeOpening, error) {
 		if err := DecodeMessage(cs.Ops[i].Clear, &o); err != nil {
 			return nil, err
 		}
-		if NewScopeID(cs.Header.Device, o.Nonce) != cs.Header.Scope {
-			return nil, Refuse(CodeMalformed, "reading a scope's opening: the scope is not this device's to open")
+		if NewScopeID(cs.Header.Device, cs.Ops[i].Clear) != cs.Header.Scope {
+			return nil, Refuse(CodeMalformed, "reading a scope's opening: the scope's id is not that of this opening by this device")
 		}
 		if o.Region == "" || o.Region == AllRegions {
 			return nil, Refuse(CodeMalformed, "reading a scope's opening: a visit belongs to one region")
 		}
-		return &o, nil
+		out = &o
 	}
-	return nil, nil
+	if out != nil && changes {
+		return nil, Refuse(CodeMalformed, "reading a scope's opening: a team change belongs into another changeset")
+	}
+	return out, nil
 }
 
 // TeamChanges returns the team changes that a changeset carries.

@@ -230,9 +230,12 @@ func TestOnlyItsDeviceOpensAScope(t *testing.T) {
 	if o, err := stolen.Opening(); syncproto.CodeOf(err) != syncproto.CodeMalformed || o != nil {
 		t.Fatalf("another device opened the scope: %+v, %v", o, err)
 	}
+	again := c.Monitor.Feed(v).Sign(prototest.Op{Kind: syncproto.KindScopeOpen, Entity: syncproto.EntityID(v.Scope), Clear: theirs})
+	if o, err := again.Opening(); syncproto.CodeOf(err) != syncproto.CodeMalformed || o != nil {
+		t.Fatalf("its device opened the scope again with another team: %+v, %v", o, err)
+	}
 	for _, region := range []string{"", syncproto.AllRegions} {
-		theirs.Region = region
-		cs := c.Monitor.Feed(v).Sign(prototest.Op{Kind: syncproto.KindScopeOpen, Entity: syncproto.EntityID(v.Scope), Clear: theirs})
+		_, cs := c.Monitor.OpenVisit(region, c.Monitor.Owner)
 		if _, err := cs.Opening(); syncproto.CodeOf(err) != syncproto.CodeMalformed {
 			t.Errorf("a visit of region %q was opened: %v", region, err)
 		}

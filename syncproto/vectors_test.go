@@ -82,15 +82,25 @@ func TestVectorsOfTheCanonicalProfile(t *testing.T) {
 func TestVectorsOfIdentifiers(t *testing.T) {
 	c := prototest.NewCast(t, vectorSeed)
 	inc, nonce := syncproto.Incarnation{1, 2, 3, 4, 5, 6, 7, 8}, syncproto.Nonce{9}
-	scope := syncproto.NewScopeID(c.Monitor.ID, nonce)
+	clear := encoded(t, syncproto.ScopeOpening{Kind: syncproto.ScopeVisit, Region: prototest.Region, Team: []syncproto.PersonID{c.Monitor.Owner.ID}, Nonce: nonce})
+	scope := syncproto.NewScopeID(c.Monitor.ID, clear)
 	feed := syncproto.NewFeedID(c.Monitor.ID, scope, inc)
 	golden(t, "ids.json", h{
 		"about":    "docs/protocol.md §1: derived identifiers",
 		"device":   h{"publicKey": hx(c.Monitor.Public()), "id": hx(c.Monitor.ID[:])},
-		"scope":    h{"device": hx(c.Monitor.ID[:]), "nonce": hx(nonce[:]), "id": hx(scope[:])},
+		"scope":    h{"device": hx(c.Monitor.ID[:]), "opening": hx(clear), "id": hx(scope[:])},
 		"feed":     h{"device": hx(c.Monitor.ID[:]), "scope": hx(scope[:]), "incarnation": hx(inc[:]), "id": hx(feed[:])},
 		"registry": h{"rootKey": hx(c.Roster.Organisation().Root), "id": hx(c.Registry[:])},
 	})
+}
+
+func encoded(t *testing.T, v any) []byte {
+	t.Helper()
+	b, err := syncproto.EncodeMessage(v)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return b
 }
 
 // visitOf returns a visit without wraps: those draw from the system and are in the vectors of package seal.
@@ -100,7 +110,8 @@ func visitOf(t *testing.T, d *prototest.Device) *prototest.Visit {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return &prototest.Visit{Scope: syncproto.NewScopeID(d.ID, syncproto.Nonce{9}), Region: prototest.Region, Epoch: 1, Key: key, Team: []syncproto.PersonID{d.Owner.ID}}
+	clear := encoded(t, syncproto.ScopeOpening{Kind: syncproto.ScopeVisit, Region: prototest.Region, Team: []syncproto.PersonID{d.Owner.ID}, Nonce: syncproto.Nonce{9}})
+	return &prototest.Visit{Scope: syncproto.NewScopeID(d.ID, clear), Region: prototest.Region, Epoch: 1, Key: key, Team: []syncproto.PersonID{d.Owner.ID}}
 }
 
 func describe(cs *syncproto.Changeset) h {

@@ -4,7 +4,6 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
-	"slices"
 
 	"kua/syncproto"
 )
@@ -360,13 +359,12 @@ func (t *Tx) stage(w *row, f *feed, opening *syncproto.ScopeOpening, fork bool) 
 	}
 }
 
-// open makes a changeset the opening of its scope. Its device may have signed two: the one with the smaller id counts,
-// so that all stores agree whichever came first.
+// open makes a changeset the opening of its scope. Its device may sign the opening again: that says the same.
 func (s *scope) open(w *row, o *syncproto.ScopeOpening) {
-	if s.opening != 0 && slices.Compare(s.openingID[:], w.cs.ID[:]) < 0 {
+	if s.opening != 0 {
 		return
 	}
-	s.opening, s.openingID, s.region, s.standing = w.id, w.cs.ID, o.Region, o.Standing()
+	s.opening, s.region, s.standing = w.id, o.Region, o.Standing()
 }
 
 // effects applies what the changeset says: to records, and to its scope's team, keys and decisions.

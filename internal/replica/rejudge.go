@@ -94,11 +94,12 @@ func (t *Tx) fixedPoint(s *scope, all []judged, team []teamRow, admissions []adm
 	for {
 		out := make([]judged, len(all))
 		unaided := map[int64]bool{} // takes effect without an admission
+		opening := withTeam(standing, team, func(by int64) bool { return by == s.opening })
 		for i, j := range all {
 			judging, j.claim.Within = i, within
 			own := standing
-			if j.row == s.opening {
-				own = withTeam(standing, team, func(by int64) bool { return by == j.row })
+			if j.claim.Needs.Has(syncproto.RightOpenScope) { // the opening, or the same signed again
+				own = opening
 			}
 			v, err := t.r.roster.Judge(j.claim, own)
 			if err != nil {

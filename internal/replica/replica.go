@@ -107,16 +107,15 @@ type seen struct {
 
 // scope is one row of the scope table, with the standing that its changesets are judged by.
 type scope struct {
-	row       int64
-	id        syncproto.ScopeID
-	position  uint64
-	region    string
-	opening   int64
-	openingID syncproto.ChangesetID
-	standing  *syncproto.Standing // nil until it is opened
-	fresh     bool
-	dirty     bool
-	rejudge   bool // a team change, a decision or what one names has come: judge the scope again before commit
+	row      int64
+	id       syncproto.ScopeID
+	position uint64
+	region   string
+	opening  int64
+	standing *syncproto.Standing // nil until it is opened
+	fresh    bool
+	dirty    bool
+	rejudge  bool // a team change, a decision or what one names has come: judge the scope again before commit
 }
 
 // feed is one row of the feed table.
@@ -173,14 +172,13 @@ func (r *Replica) loadRoster(ctx context.Context, q querier) error {
 
 func (r *Replica) loadScopes(ctx context.Context, q querier) error {
 	err := each(ctx, q, `
-		SELECT s.id, s.scope, s.position, s.region, s.opening, c.cs FROM scope s LEFT JOIN changeset c ON c.id = s.opening`, nil, func(row *sql.Rows) error {
+		SELECT id, scope, position, region, opening FROM scope`, nil, func(row *sql.Rows) error {
 		s := &scope{}
-		var id, opening []byte
-		if err := row.Scan(&s.row, &id, &s.position, &s.region, &s.opening, &opening); err != nil {
+		var id []byte
+		if err := row.Scan(&s.row, &id, &s.position, &s.region, &s.opening); err != nil {
 			return err
 		}
 		s.id = syncproto.ScopeID(id)
-		copy(s.openingID[:], opening)
 		r.scopes[s.id], r.byRow[s.row] = s, s
 		return nil
 	})

@@ -68,7 +68,11 @@ func (d *Device) OpenVisit(region string, team ...*Person) (*Visit, *syncproto.C
 	}
 	opening := syncproto.ScopeOpening{Kind: syncproto.ScopeVisit, Region: region, Team: v.Team}
 	d.Org.read(opening.Nonce[:])
-	v.Scope = syncproto.NewScopeID(d.ID, opening.Nonce)
+	clear, err := syncproto.EncodeMessage(opening)
+	if err != nil {
+		d.Org.T.Fatal(err)
+	}
+	v.Scope = syncproto.NewScopeID(d.ID, clear)
 	cs := d.Feed(v).Sign(
 		Op{Kind: syncproto.KindScopeOpen, Entity: syncproto.EntityID(v.Scope), Clear: opening},
 		Op{Kind: syncproto.KindKeyWrap, Entity: syncproto.EntityID(v.Scope), Clear: d.Wraps(v)},

@@ -12,7 +12,8 @@ func (s suite) rights(t *testing.T) {
 	t.Run("only the team, its coordinators and what each may write take effect", s.teamRights)
 	t.Run("a team change counts for work that came before it", s.teamChange)
 	t.Run("a team change without the right adds nobody", s.teamChangeWithoutRight)
-	t.Run("of two openings of one scope the same one counts everywhere", s.twoOpenings)
+	t.Run("nobody opens a scope again with another team", s.otherOpening)
+	t.Run("an opening that is signed twice opens its scope once", s.openedTwice)
 	t.Run("an opening without the right opens nothing for its team", s.openingWithoutRight)
 }
 
@@ -66,19 +67,46 @@ func (s suite) teamChangeWithoutRight(t *testing.T) {
 	}
 }
 
-func (s suite) twoOpenings(t *testing.T) {
+// again signs an opening of the visit's scope in a new feed of the device that opened it.
+func (h *visit) again(clear any, more ...prototest.Op) *syncproto.Changeset {
+	f := *h.Monitor.Feed(h.v)
+	f.Incarnation[0] ^= 1
+	f.N, f.Seq, f.Prev = 0, 0, syncproto.ChangesetID{}
+	return f.Sign(append([]prototest.Op{{Kind: syncproto.KindScopeOpen, Entity: syncproto.EntityID(h.v.Scope), Clear: clear}}, more...)...)
+}
+
+func (s suite) otherOpening(t *testing.T) {
 	h := newVisit(t, 33)
 	var o syncproto.ScopeOpening
 	check(t, syncproto.DecodeMessage(h.opening.Ops[0].Clear, &o))
-	o.Region, o.Team = "KZ-10", []syncproto.PersonID{h.Monitor.Owner.ID, h.Health.Owner.ID}
-	second := *h.Monitor.Feed(h.v)
-	second.Incarnation[0] ^= 1
-	second.N, second.Seq, second.Prev = 0, 0, syncproto.ChangesetID{}
-	other := second.Sign(prototest.Op{Kind: syncproto.KindScopeOpen, Entity: syncproto.EntityID(h.v.Scope), Clear: o})
-	h.all = append(h.all, other)
+	same := o
+	o.Team = []syncproto.PersonID{h.Monitor.Owner.ID, h.Health.Owner.ID}
+	team := h.again(o)
+	o = same
+	o.Region = "KZ-10"
+	region := h.again(o)
+	st := s.new(t)
+	st.rosterTo(t, h.Org, 0)
+	st.push(t, h.opening)
+	for _, cs := range []*syncproto.Changeset{team, region, h.again(same, prototest.AddTeam(h.v, h.Health.Owner))} {
+		st.want(t, cs, syncproto.StatusRefused, syncproto.CodeMalformed)
+	}
+}
+
+// openedTwice: the two say the same, and are judged alike whichever comes first.
+func (s suite) openedTwice(t *testing.T) {
+	h := newVisit(t, 35)
+	var o syncproto.ScopeOpening
+	check(t, syncproto.DecodeMessage(h.opening.Ops[0].Clear, &o))
+	h.all = append(h.all, h.again(o))
 	h.by(h.Monitor2, prototest.Create(h.obs, observation))
 	h.by(h.Health, prototest.Create(h.Entity(), interview))
-	s.everyOrder(t, h.Org, 0, items(h.all...))
+	known := h.Roster.Len()
+	h.RevokeDevice(h.Monitor, h.all[1].Cut()) // the first came too late, the second did not
+	st := s.everyOrder(t, h.Org, known, append(items(h.all...), item{roster: h.Roster.Len()}))
+	st.stands(t, late, h.all[0])
+	st.stands(t, "", h.all[1], h.all[2])
+	st.stands(t, syncproto.CodeQuarantineNoRight, h.all[3])
 }
 
 func (s suite) openingWithoutRight(t *testing.T) {

@@ -140,9 +140,7 @@ func (s *scope) read(r *report, w *work) {
 		r.fault("changeset %s: %v", w.ID, err)
 	} else if o != nil {
 		s.teams = append(s.teams, teamChange{w, o.Team})
-		if s.opening == nil || bytes.Compare(w.ID[:], s.opening.ID[:]) < 0 { // of two the smaller id counts
-			s.opening, s.open = w, o
-		}
+		s.opening, s.open, w.opens = w, o, true // of several each says the same
 	}
 	if changes, err := w.TeamChanges(); err == nil { // one that does not parse names nobody
 		for _, c := range changes {
@@ -168,11 +166,14 @@ func (e *evidence) judge(s *scope) {
 	roster := e.roster
 	s.standing = s.empty(roster)
 	for {
-		before := s.snapshot()
+		before, opening := s.snapshot(), (*syncproto.Standing)(nil)
+		if s.opening != nil && s.standing != nil {
+			opening = s.with(s.standing, func(by *work) bool { return by == s.opening })
+		}
 		for _, w := range s.work {
 			standing := s.standing
-			if w == s.opening && standing != nil {
-				standing = s.with(standing, func(by *work) bool { return by == w })
+			if w.opens && standing != nil {
+				standing = opening
 			}
 			w.verdict, w.waits = roster.Judge(e.claim(w), standing)
 		}

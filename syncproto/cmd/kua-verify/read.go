@@ -36,6 +36,7 @@ type work struct {
 	verdict   syncproto.Verdict
 	waits     error // why it cannot be judged
 	admitted  bool
+	opens     bool                      // it carries the scope's opening
 	erased    bool                      // some of its values were ordered to be erased
 	positions map[syncproto.Hash]uint64 // by epoch, as receipted
 	leaf      map[syncproto.DeviceID]uint64
