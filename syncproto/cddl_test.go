@@ -80,7 +80,7 @@ func TestTheDocumentKnowsEveryWord(t *testing.T) {
 		}
 	}
 	for _, c := range []Code{CodeMalformed, CodeTooLarge, CodeBadSignature, CodeBadSkeleton, CodeBadValues, CodeBadChain, CodeVersion, CodeHeldPrev, CodeHeldDevice,
-		CodeHeldRoster, CodeHeldScope, CodeQuarantineLate, CodeQuarantineNoRight, CodeQuarantineField, CodeQuarantineForked, CodeOpaque, CodeFork, CodeRosterStale,
+		CodeHeldRoster, CodeHeldScope, CodeQuarantineLate, CodeQuarantineNoRight, CodeQuarantineField, CodeOpaque, CodeFork, CodeRosterStale,
 		CodeUnauthorized, CodeNotFound, CodeLimited} {
 		if !strings.Contains(doc, string(c)) {
 			t.Errorf("code %s is not in the document", c)

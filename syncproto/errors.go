@@ -33,7 +33,6 @@ const (
 	CodeQuarantineLate    Code = "late-after-revocation" // arrived after the device or the membership was revoked
 	CodeQuarantineNoRight Code = "no-right"              // the author held no right to write in this scope
 	CodeQuarantineField   Code = "field-right"           // a field that the author's role may not write
-	CodeQuarantineForked  Code = "after-feed-seal"       // appended to a feed after its seal
 )
 
 // Codes of other answers.

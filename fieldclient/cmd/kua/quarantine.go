@@ -15,7 +15,6 @@ var quarantineWords = map[syncproto.Code]string{
 	syncproto.CodeQuarantineLate:    "came after its laptop or its author's mandate was revoked",
 	syncproto.CodeQuarantineNoRight: "its author had no right to write there",
 	syncproto.CodeQuarantineField:   "it holds something that its author's role may not write",
-	syncproto.CodeQuarantineForked:  "it continues a feed that was closed",
 }
 
 func (a *app) quarantine() *cobra.Command {
