@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"kua/fieldclient/vault"
 	"kua/internal/replica"
@@ -25,9 +26,13 @@ const arrivalsAtOnce = 500
 // replay reads the vault's log into memory.
 func (c *Client) replay(ctx context.Context) error {
 	var batch []arrival
+	var roster [][]byte // only one of the two holds something: order counts
 	flush := func() error {
 		err := c.merge(ctx, batch)
-		batch = batch[:0]
+		if err == nil {
+			err = c.readRoster(ctx, roster)
+		}
+		batch, roster = batch[:0], roster[:0]
 		return err
 	}
 	err := c.vault.Scan(ctx, 0, func(id int64, kind uint8, payload []byte) error {
@@ -37,19 +42,25 @@ func (c *Client) replay(ctx context.Context) error {
 			if err != nil {
 				return fmt.Errorf("row %d: %w", id, err)
 			}
-			if batch = append(batch, a); len(batch) < arrivalsAtOnce {
-				return nil
+			if len(roster) > 0 || len(batch) == arrivalsAtOnce {
+				if err := flush(); err != nil {
+					return err
+				}
 			}
-			return flush()
+			batch = append(batch, a)
 		case rowRoster:
-			if err := flush(); err != nil {
-				return err
+			if len(batch) > 0 {
+				if err := flush(); err != nil {
+					return err
+				}
 			}
-			if isKnown(c.rep.Roster(), payload) {
-				return nil
-			}
-			return c.rep.InTx(ctx, func(tx *replica.Tx) error { return tx.AppendRoster(payload) })
+			roster = append(roster, slices.Clone(payload))
 		case rowReceipt:
+			if len(roster) > 0 { // it names the server
+				if err := flush(); err != nil {
+					return err
+				}
+			}
 			return c.countReceipt(payload)
 		case rowProven:
 			return c.countProven(payload)
@@ -60,6 +71,9 @@ func (c *Client) replay(ctx context.Context) error {
 		return err
 	}
 	if err := flush(); err != nil {
+		return err
+	}
+	if err := c.judgeKeys(ctx, nil); err != nil {
 		return err
 	}
 	return c.loadFeeds(ctx)
@@ -77,6 +91,36 @@ func (c *Client) stored(id int64, payload []byte) (arrival, error) {
 	}
 	cs, err := syncproto.ParsePacket(p)
 	return arrival{cs: cs, ext: id, received: s.Received, server: s.Server}, err
+}
+
+// readRoster reads durable records in, and shows what had waited for them.
+func (c *Client) readRoster(ctx context.Context, records [][]byte) error {
+	if len(records) == 0 {
+		return nil
+	}
+	var first int64
+	err := c.rep.InTx(ctx, func(tx *replica.Tx) error {
+		first = tx.NextRow()
+		known, twice := c.rep.Roster(), map[string]bool{}
+		for _, rec := range records {
+			if isKnown(known, rec) || twice[string(rec)] {
+				continue
+			}
+			twice[string(rec)] = true
+			if err := tx.AppendRoster(rec); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return fmt.Errorf("reading the roster: %w", err)
+	}
+	logged, err := c.showNew(ctx, first, nil)
+	if err != nil {
+		return err
+	}
+	return c.redactLocal(ctx, logged)
 }
 
 // loadFeeds reads which feeds this laptop appends to.
@@ -293,6 +337,7 @@ func (c *Client) showNew(ctx context.Context, first int64, byID map[syncproto.Ch
 	if err := c.rep.Since(ctx, first, func(l replica.Logged) error { logged = append(logged, l); return nil }); err != nil {
 		return nil, err
 	}
+	judged := map[syncproto.ScopeID]bool{}
 	for _, l := range logged {
 		cs, err := c.changesetOf(ctx, l, byID)
 		if err != nil {
@@ -301,6 +346,9 @@ func (c *Client) showNew(ctx context.Context, first int64, byID map[syncproto.Ch
 		if err := c.takeKeys(ctx, l, cs); err != nil {
 			return nil, err
 		}
+		if judges(cs) {
+			judged[l.Scope] = true
+		}
 		c.noteAliases(cs)
 		values, err := c.valuesOf(l, cs)
 		if err != nil {
@@ -308,6 +356,11 @@ func (c *Client) showNew(ctx context.Context, first int64, byID map[syncproto.Ch
 		}
 		list = append(list, values...)
 		c.hlc = c.hlc.Observe(cs.Header.HLC0, c.trusted())
+	}
+	if len(judged) > 0 {
+		if err := c.judgeKeys(ctx, judged); err != nil {
+			return nil, err
+		}
 	}
 	return logged, c.show(ctx, list)
 }

@@ -107,8 +107,9 @@ type scopeKeys struct {
 	current    keyName
 	first      syncproto.Hash // commitment of epoch 1: the ids of checklist items hang on it
 	keys       map[syncproto.Hash]seal.VisitKey
-	epochs     map[syncproto.Hash]uint64                      // of each key
-	recipients map[syncproto.Hash]map[syncproto.DeviceID]bool // of each key's wraps
+	wraps      []wrapped                                      // what the log says of them, in its order
+	epochs     map[syncproto.Hash]uint64                      // of each key that takes effect
+	recipients map[syncproto.Hash]map[syncproto.DeviceID]bool // of each key that takes effect: who holds it
 	locked     []lockedBody                                   // sealed bodies whose key has not come yet
 }
 

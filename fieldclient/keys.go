@@ -19,68 +19,150 @@ func (c *Client) scopeKeys(id syncproto.ScopeID) *scopeKeys {
 	if s, ok := c.scopes[id]; ok {
 		return s
 	}
-	s := &scopeKeys{keys: map[syncproto.Hash]seal.VisitKey{}, epochs: map[syncproto.Hash]uint64{}, recipients: map[syncproto.Hash]map[syncproto.DeviceID]bool{}}
+	s := &scopeKeys{keys: map[syncproto.Hash]seal.VisitKey{}}
 	c.scopes[id] = s
 	return s
 }
 
-// takeKeys reads the visit keys that a changeset carries for this laptop, and opens what waited for them. Keys in
-// quarantined work are not taken: whoever holds a revoked laptop does not choose what others seal under.
+// takeKeys reads the visit keys that a changeset carries for this laptop, and opens what waited for them. Quarantined
+// work is opened too, so that a person can look at it; but its keys are not sealed under, see choose.
 func (c *Client) takeKeys(ctx context.Context, l replica.Logged, cs *syncproto.Changeset) error {
-	if l.Quarantine != "" && !l.Admitted {
-		return nil
-	}
 	for i := range cs.Ops {
 		if cs.Ops[i].Kind != syncproto.KindKeyWrap {
 			continue
 		}
 		var w syncproto.KeyWraps
-		if err := syncproto.DecodeMessage(cs.Ops[i].Clear, &w); err != nil {
+		if err := syncproto.DecodeMessage(cs.Ops[i].Clear, &w); err != nil || w.Epoch == 0 {
 			continue // a wrap that does not parse is for nobody
 		}
-		if err := c.takeWraps(ctx, cs, &w); err != nil {
+		s := c.scopeKeys(cs.Header.Scope)
+		s.note(l, &w)
+		if err := c.takeWraps(ctx, s, cs, &w, c.keys.sealing, c.keys.device.ID); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func (c *Client) takeWraps(ctx context.Context, cs *syncproto.Changeset, w *syncproto.KeyWraps) error {
-	scope := cs.Header.Scope
-	s := c.scopeKeys(scope)
-	name := keyName{w.Epoch, w.Commitment}
-	if w.Epoch == 1 && s.first == (syncproto.Hash{}) {
-		s.first = w.Commitment
-	}
-	if s.recipients[w.Commitment] == nil {
-		s.recipients[w.Commitment] = map[syncproto.DeviceID]bool{}
-	}
+// takeWraps unwraps what is there for one recipient.
+func (c *Client) takeWraps(ctx context.Context, s *scopeKeys, cs *syncproto.Changeset, w *syncproto.KeyWraps, private seal.PrivateKey, recipient syncproto.DeviceID) error {
 	for _, one := range w.Wraps {
-		s.recipients[w.Commitment][one.Recipient] = true
-		if _, had := s.key(w.Commitment); had || one.Recipient != c.keys.device.ID {
+		if _, had := s.key(w.Commitment); had || one.Recipient != recipient {
 			continue
 		}
-		key, err := seal.Unwrap(c.keys.sealing, wrapInfo(scope, w.Epoch, cs.Header.Device, c.keys.device.ID), one.Wrap)
-		if err != nil {
+		key, err := seal.Unwrap(private, wrapInfo(cs.Header.Scope, w.Epoch, cs.Header.Device, recipient), one.Wrap)
+		if err != nil || key.Commitment() != w.Commitment {
 			continue // made for somebody else, or spoiled: another holder's wrap may still come
 		}
-		if err := c.useKey(ctx, s, name, key); err != nil {
+		s.keys[w.Commitment] = key
+		if err := c.unlockBodies(ctx, s); err != nil {
 			return err
+		}
+	}
+	s.choose()
+	return nil
+}
+
+// wrapped is what a changeset says of one key: who made it or passed it on, and who has it since.
+type wrapped struct {
+	name       keyName
+	row        uint64
+	author     syncproto.DeviceID
+	recipients []syncproto.DeviceID
+	effective  bool
+}
+
+func (s *scopeKeys) note(l replica.Logged, w *syncproto.KeyWraps) {
+	if w.Epoch == 1 && s.first == (syncproto.Hash{}) {
+		s.first = w.Commitment // of the opening: nothing comes before it
+	}
+	n := wrapped{name: keyName{w.Epoch, w.Commitment}, row: uint64(l.Row), author: l.Device, effective: l.Quarantine == "" || l.Admitted}
+	for _, one := range w.Wraps {
+		n.recipients = append(n.recipients, one.Recipient)
+	}
+	s.wraps = append(s.wraps, n)
+}
+
+// choose decides which key the next save is sealed under: the newest that is held here and came in work that takes
+// effect, so that whoever holds a revoked laptop does not choose it. An epoch counts only where the one before it has
+// begun: nobody can use up the numbers. Where none is left, as on a laptop that was revoked itself, work goes on under
+// what there is, for a person to decide on.
+func (s *scopeKeys) choose() {
+	begun := map[uint64]bool{}
+	s.epochs, s.recipients = map[syncproto.Hash]uint64{}, map[syncproto.Hash]map[syncproto.DeviceID]bool{}
+	for i := range s.wraps {
+		if w := &s.wraps[i]; w.effective {
+			begun[w.name.epoch] = true
+			s.count(w)
+		}
+	}
+	var last uint64
+	for begun[last+1] {
+		last++
+	}
+	var effective, any keyName
+	for i := range s.wraps {
+		w := &s.wraps[i]
+		if _, held := s.keys[w.name.commitment]; !held {
+			continue
+		}
+		if w.name.newerThan(any) {
+			any = w.name
+		}
+		name := keyName{s.epochs[w.name.commitment], w.name.commitment}
+		if w.effective && name.epoch <= last && name.newerThan(effective) {
+			effective = name
+		}
+	}
+	s.current = effective
+	if s.current == (keyName{}) {
+		s.current = any
+	}
+}
+
+// count files who holds a key. Its maker does, whether or not there is a wrap that says so.
+func (s *scopeKeys) count(w *wrapped) {
+	k := w.name.commitment
+	if e, ok := s.epochs[k]; !ok || w.name.epoch < e {
+		s.epochs[k] = w.name.epoch
+	}
+	if s.recipients[k] == nil {
+		s.recipients[k] = map[syncproto.DeviceID]bool{}
+	}
+	s.recipients[k][w.author] = true
+	for _, r := range w.recipients {
+		s.recipients[k][r] = true
+	}
+}
+
+// judgeKeys looks again at which wraps take effect, in the given scopes or, with nil, in all: a revocation, a team or a
+// person's decision has changed it.
+func (c *Client) judgeKeys(ctx context.Context, scopes map[syncproto.ScopeID]bool) error {
+	for id, s := range c.scopes {
+		if scopes != nil && !scopes[id] {
+			continue
+		}
+		changed := false
+		for i := range s.wraps {
+			l, err := c.rep.Row(ctx, s.wraps[i].row)
+			if err != nil {
+				return err
+			}
+			now := l.Quarantine == "" || l.Admitted
+			changed, s.wraps[i].effective = changed || now != s.wraps[i].effective, now
+		}
+		if changed {
+			s.choose()
 		}
 	}
 	return nil
 }
 
-// useKey keeps a key that fits its commitment and opens what waited for it.
-func (c *Client) useKey(ctx context.Context, s *scopeKeys, name keyName, key seal.VisitKey) error {
-	if key.Commitment() != name.commitment {
-		return nil
-	}
-	s.keys[name.commitment], s.epochs[name.commitment] = key, name.epoch
-	if name.newerThan(s.current) {
-		s.current = name
-	}
-	return c.unlockBodies(ctx, s)
+// judges reports whether a changeset may change which others take effect.
+func judges(cs *syncproto.Changeset) bool {
+	return slices.ContainsFunc(cs.Ops, func(o syncproto.Op) bool {
+		return o.Kind == syncproto.KindAdmit || o.Kind == syncproto.KindDecline || o.Kind == syncproto.KindTeam
+	})
 }
 
 func wrapInfo(scope syncproto.ScopeID, epoch uint64, author, recipient syncproto.DeviceID) seal.WrapInfo {
@@ -174,7 +256,7 @@ func (c *Client) ShareKeys(ctx context.Context) (int, error) {
 
 func (c *Client) shareKey(ctx context.Context, id syncproto.ScopeID, st *syncproto.Standing, rights syncproto.Rights) (int, error) {
 	s := c.scopes[id]
-	if _, ok := s.now(); !ok || !rights.Has(syncproto.RightWrite) {
+	if _, ok := s.now(); !ok || !rights.Has(syncproto.RightWrite) || s.epochs[s.current.commitment] == 0 {
 		return 0, nil
 	}
 	holders := slices.DeleteFunc(c.rep.Roster().KeyHolders(st), func(d syncproto.Device) bool {
@@ -198,19 +280,24 @@ func (c *Client) shareKey(ctx context.Context, id syncproto.ScopeID, st *syncpro
 }
 
 // missingWraps wraps every key that is held here, of this and of earlier epochs, to the entitled devices that have no
-// wrap of it: who joins reads what was written before.
+// wrap of it, and to the organisation's recovery key: who joins reads what was written before.
 func (c *Client) missingWraps(id syncproto.ScopeID, s *scopeKeys, holders []syncproto.Device) (changes []Change, wraps int, err error) {
-	for _, commitment := range slices.SortedFunc(maps.Keys(s.keys), func(a, b syncproto.Hash) int { return slices.Compare(a[:], b[:]) }) {
-		key := s.keys[commitment]
+	recovery := recoveryID(c.rep.Roster().Organisation())
+	for _, commitment := range slices.SortedFunc(maps.Keys(s.epochs), func(a, b syncproto.Hash) int { return slices.Compare(a[:], b[:]) }) {
+		key, held := s.keys[commitment]
 		missing := slices.DeleteFunc(slices.Clone(holders), func(d syncproto.Device) bool { return s.recipients[commitment][d.ID] })
-		if len(missing) == 0 {
+		lost := !s.recipients[commitment][recovery]
+		if !held || len(missing) == 0 && !lost {
 			continue
 		}
-		change, err := c.wrapsFor(id, s.epochs[commitment], key, missing, false)
+		change, err := c.wrapsFor(id, s.epochs[commitment], key, missing, lost)
 		if err != nil {
 			return nil, 0, err
 		}
 		changes, wraps = append(changes, change), wraps+len(missing)
+		if lost {
+			wraps++
+		}
 	}
 	return changes, wraps, nil
 }
@@ -281,23 +368,18 @@ func (c *Client) recoverScope(ctx context.Context, id syncproto.ScopeID, private
 			if _, had := s.key(w.Commitment); had {
 				continue
 			}
-			for _, one := range w.Wraps {
-				if one.Recipient != mine {
-					continue
-				}
-				key, err := seal.Unwrap(private, wrapInfo(id, w.Epoch, cs.Header.Device, mine), one.Wrap)
-				if err != nil || key.Commitment() != w.Commitment {
-					continue
-				}
-				if err := c.useKey(ctx, s, keyName{w.Epoch, w.Commitment}, key); err != nil {
-					return err
-				}
-				change, err := c.wrapsFor(id, w.Epoch, key, []syncproto.Device{me}, false)
-				if err != nil {
-					return err
-				}
-				changes = append(changes, change)
+			if err := c.takeWraps(ctx, s, cs, &w, private, mine); err != nil {
+				return err
 			}
+			key, ok := s.key(w.Commitment)
+			if !ok {
+				continue
+			}
+			change, err := c.wrapsFor(id, w.Epoch, key, []syncproto.Device{me}, false)
+			if err != nil {
+				return err
+			}
+			changes = append(changes, change)
 		}
 		return nil
 	})

@@ -228,24 +228,10 @@ func (c *Client) takeRoster(ctx context.Context, records [][]byte) error {
 		return fmt.Errorf("storing the roster: %w", err)
 	}
 	return c.inMemory(ctx, func(ctx context.Context) error {
-		var first int64
-		err := c.rep.InTx(ctx, func(tx *replica.Tx) error {
-			first = tx.NextRow()
-			for _, rec := range records {
-				if err := tx.AppendRoster(rec); err != nil {
-					return err
-				}
-			}
-			return nil
-		})
-		if err != nil {
-			return fmt.Errorf("reading the roster: %w", err)
-		}
-		logged, err := c.showNew(ctx, first, nil)
-		if err != nil {
+		if err := c.readRoster(ctx, records); err != nil {
 			return err
 		}
-		return c.redactLocal(ctx, logged)
+		return c.judgeKeys(ctx, nil)
 	})
 }
 
