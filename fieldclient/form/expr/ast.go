@@ -7,6 +7,9 @@ type node interface{ at() int }
 type (
 	position int // byte offset in the source
 
+	// steady says that a part has the same value for every node that a predicate is tried on.
+	steady bool
+
 	number struct {
 		position
 		value float64
@@ -19,6 +22,7 @@ type (
 
 	call struct {
 		position
+		steady
 		name  string
 		fn    *function
 		args  []node
@@ -30,6 +34,7 @@ type (
 	// chain is args[0] ops[0] args[1] ops[1] …, from left to right.
 	chain struct {
 		position
+		steady
 		level level
 		ops   []op // one fewer than args
 		args  []node
@@ -38,6 +43,7 @@ type (
 	// negation is count minus signs before an operand.
 	negation struct {
 		position
+		steady
 		count int
 		arg   node
 	}
@@ -45,6 +51,7 @@ type (
 	// path is a location path. It starts at the root (absolute), at the nodes of from, or at the context node.
 	path struct {
 		position
+		steady
 		absolute bool
 		from     node
 		filters  []node // predicates on from
@@ -66,6 +73,37 @@ type (
 )
 
 func (p position) at() int { return int(p) }
+
+func isSteady(n node) bool {
+	switch n := n.(type) {
+	case *path:
+		return bool(n.steady)
+	case *call:
+		return bool(n.steady)
+	case *negation:
+		return bool(n.steady)
+	case *chain:
+		return bool(n.steady)
+	}
+	return isLiteral(n)
+}
+
+func isLiteral(n node) bool {
+	switch n.(type) {
+	case *number, *text:
+		return true
+	}
+	return false
+}
+
+func allSteady(nodes []node) steady {
+	for _, n := range nodes {
+		if !isSteady(n) {
+			return false
+		}
+	}
+	return true
+}
 
 type testKind uint8
 

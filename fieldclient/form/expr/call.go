@@ -14,6 +14,9 @@ func (p *parser) call() (node, error) {
 		return nil, unknownFunction(c.name, p.tok.pos)
 	}
 	c.fn = &fn
+	if volatile[c.name] {
+		p.chance++
+	}
 	if err := p.advance(); err != nil {
 		return nil, err
 	}
@@ -59,6 +62,7 @@ func (c *call) check() error {
 		}
 	}
 	c.kind = c.fn.gives
+	c.steady = allSteady(c.args) && !contextual(c)
 	switch c.name {
 	case "if":
 		if k := kindOf(c.args[1]); k == kindOf(c.args[2]) {
@@ -92,6 +96,17 @@ func (c *call) check() error {
 		}
 	}
 	return nil
+}
+
+// contextual says whether a function looks at the context node, or gives another value each time.
+func contextual(c *call) steady {
+	switch c.name {
+	case "string", "number", "string-length", "normalize-space", "name", "local-name", "position", "last":
+		return len(c.args) == 0
+	case "jr:choice-name", "indexed-repeat":
+		return true
+	}
+	return steady(volatile[c.name])
 }
 
 func counted(least, most int) string {

@@ -66,6 +66,7 @@ type run struct {
 	steps  int  // what is left
 	pos    int  // of the part that is being evaluated, for messages
 	parse  func(string) (*Expr, error)
+	known  map[node]Value // of steady parts of predicates
 }
 
 // focus is the context of XPath 1.0 §1. At the top, pos is 0: position() then counts the node among its siblings.
@@ -90,6 +91,23 @@ func (r *run) eval(n node, f focus) (Value, error) {
 	if r.steps--; r.steps < 0 {
 		return Value{}, r.check()
 	}
+	if f.pos == 0 || !isSteady(n) || isLiteral(n) {
+		return r.compute(n, f)
+	}
+	if v, ok := r.known[n]; ok {
+		return v, nil
+	}
+	v, err := r.compute(n, f)
+	if err == nil {
+		if r.known == nil {
+			r.known = map[node]Value{}
+		}
+		r.known[n] = v
+	}
+	return v, err
+}
+
+func (r *run) compute(n node, f focus) (Value, error) {
 	switch n := n.(type) {
 	case *number:
 		return r.number(n.value), nil

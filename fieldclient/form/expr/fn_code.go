@@ -75,7 +75,7 @@ func fnRegex(r *run, _ focus, c *call, args []Value) (Value, error) {
 		if re, err = compile(args[1].text, c.args[1].at()); err != nil {
 			return Value{}, err
 		}
-		r.steps -= 100 * len(args[1].text)
+		r.steps -= 100 * (1 + len(args[1].text))
 	}
 	// RE2 takes time in proportion to pattern times text.
 	r.steps -= re.size * (len(args[0].text) + 1) / 16
@@ -108,7 +108,7 @@ func fnDigest(r *run, _ focus, c *call, args []Value) (Value, error) {
 	default:
 		return Value{}, fail(CodeArguments, c.args[1].at(), "digest knows MD5, SHA-1, SHA-256, SHA-384 and SHA-512, and not %s", shown(args[1].text))
 	}
-	r.spend(8 * len(data))
+	r.spend(1000 + 8*len(data))
 	switch {
 	case len(args) < 3 || strings.EqualFold(args[2].text, "base64"):
 		return r.text(base64.StdEncoding.EncodeToString(sum)), nil

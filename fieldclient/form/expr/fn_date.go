@@ -33,7 +33,7 @@ func (r *run) when(v Value) (t time.Time, ok bool) {
 		return fromEpochDays(v.num, r.zone)
 	}
 	s := v.String()
-	r.spend(len(s))
+	r.spend(500 + len(s))
 	m, ok := parseMoment(strings.Trim(s, " \t\r\n"), true)
 	if !ok {
 		return t, false

@@ -52,6 +52,7 @@ func fnRound(r *run, _ focus, _ *call, args []Value) (Value, error) {
 	if len(args) < 2 {
 		return r.number(roundHalfUp(args[0].num)), nil
 	}
+	r.steps -= 100 // arithmetic with many digits
 	return r.number(roundTo(args[0].num, args[1].num)), nil
 }
 
@@ -61,7 +62,7 @@ func roundHalfUp(f float64) float64 {
 	case math.IsNaN(f), math.IsInf(f, 0), f == down:
 		return f
 	case f-down < 0.5:
-		return math.Copysign(down, f)
+		return down
 	}
 	return math.Copysign(down+1, f)
 }

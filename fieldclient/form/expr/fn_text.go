@@ -186,7 +186,7 @@ func fnChoiceName(r *run, f focus, c *call, args []Value) (Value, error) {
 		if err != nil || e.Kind() != Nodes {
 			return Value{}, fail(CodeArguments, c.at(), "jr:choice-name(value, '${question}') takes the place of a question in quotation marks, and this is %s", shown(args[1].text))
 		}
-		r.steps -= len(args[1].text)
+		r.steps -= 10 * (1 + len(args[1].text))
 		where = e.root
 	}
 	v, err := r.eval(where, f)

@@ -56,7 +56,7 @@ func (l *lexer) next() (token, error) {
 // there, and operators everywhere else (XPath 1.0 §3.7).
 func (l *lexer) operand() bool {
 	switch l.last.kind {
-	case tokEnd, tokOperator, tokAxis, tokFunction:
+	case tokEnd, tokOperator:
 		return true
 	case tokSymbol:
 		return !l.last.is(")") && !l.last.is("]") && !l.last.is(".") && !l.last.is("..")

@@ -47,9 +47,10 @@ func (e *Expr) Source() string { return e.src }
 func (e *Expr) Kind() Kind { return kindOf(e.root) }
 
 type parser struct {
-	lex   lexer
-	tok   token
-	depth int
+	lex    lexer
+	tok    token
+	depth  int
+	chance int // volatile functions so far
 }
 
 func (p *parser) advance() (err error) {
@@ -117,6 +118,7 @@ func (p *parser) chain(l level) (node, error) {
 	if c == nil {
 		return first, nil
 	}
+	c.steady = allSteady(c.args)
 	for _, a := range c.args {
 		if k := kindOf(a); l == levelUnion && k != Nodes && k != Any {
 			return nil, fail(CodeArguments, a.at(), "| joins questions, and this is %s", k)
@@ -137,12 +139,21 @@ func (p *parser) unary() (node, error) {
 	if err != nil || n.count == 0 {
 		return arg, err
 	}
-	n.arg = arg
+	n.arg, n.steady = arg, steady(isSteady(arg))
 	return n, nil
 }
 
 // path parses a location path or a filter expression (XPath 1.0 §2 and §3.3).
 func (p *parser) path() (node, error) {
+	before := p.chance
+	n, err := p.location()
+	if at, ok := n.(*path); ok {
+		at.steady = p.chance == before && (steady(at.absolute) || at.from != nil && steady(isSteady(at.from)))
+	}
+	return n, err
+}
+
+func (p *parser) location() (node, error) {
 	at := &path{position: position(p.tok.pos)}
 	switch {
 	case p.tok.is("/"):

@@ -53,6 +53,7 @@ func TestReferencesNameEveryPlaceThatMatters(t *testing.T) {
 		"/data/*/x":                          "/data/*/x",
 		"/data/orx:*":                        "/data/orx:*",
 		"/data/@version":                     "/data/@version",
+		"//x/../y":                           "/y, //y",
 		"//x/..":                             "/, //*",
 		"/data/descendant::x":                "/data//x",
 		"/data/descendant-or-self::x":        "/data, /data//x",
