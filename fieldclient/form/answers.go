@@ -1,0 +1,312 @@
+package form
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// Silence is why a question has no value. It is a state of its own: in expressions it is empty, it satisfies
+// required, and it is never counted with values.
+type Silence uint8
+
+// The silences; None is a question that has a value or is still open.
+const (
+	None Silence = iota
+	NotChecked
+	NotApplicable
+	AccessRefused
+)
+
+// String names the silence.
+func (s Silence) String() string {
+	return [...]string{"none", "not-checked", "not-applicable", "access-refused"}[s]
+}
+
+var (
+	// ErrNoPlace: the form has no question or section at the place.
+	ErrNoPlace = errors.New("the form has no such place")
+	// ErrNotAsked: nobody can answer this: it is a section, a note, read-only or calculated from other answers.
+	ErrNotAsked = errors.New("this is not answered by people")
+	// ErrNotRelevant: the question is not asked while other answers are what they are.
+	ErrNotRelevant = errors.New("the question is not relevant")
+	// ErrBadValue: the value is not of the question's type, or not one of its choices.
+	ErrBadValue = errors.New("not an answer to this question")
+	// ErrRepeatCount: how many instances the repeat has follows from other answers, or is at its bound.
+	ErrRepeatCount = errors.New("the repeat's number of instances is fixed")
+)
+
+// Set answers one question, with the value as XForms writes it: numbers with a point, 2026-11-24, 14:30:00, choices
+// parted by spaces; "" takes the answer back. It gives every place of which the value, relevance, read-only, required or
+// constraint state, choices or words changed, the question itself included, in document order. A value that breaks the
+// constraint is kept: Validate reports it.
+func (in *Instance) Set(ref Ref, value string) ([]Ref, error) {
+	it, err := in.asked(ref)
+	if err != nil {
+		return nil, fmt.Errorf("answering %s: %w", ref, err)
+	}
+	if value, err = in.typed(it, value); err != nil {
+		return nil, fmt.Errorf("answering %s: %w", ref, err)
+	}
+	in.setAnswer(it, value)
+	return in.change(), nil
+}
+
+// Silent puts a silence in the place of an answer; None opens the question again. It gives what changed, as Set does.
+func (in *Instance) Silent(ref Ref, why Silence) ([]Ref, error) {
+	it, err := in.asked(ref)
+	if err == nil && why > AccessRefused {
+		err = ErrBadValue
+	}
+	if err != nil {
+		return nil, fmt.Errorf("answering %s: %w", ref, err)
+	}
+	in.setAnswer(it, "")
+	if it.silence != why {
+		it.silence = why
+		in.touch(it)
+	}
+	return in.change(), nil
+}
+
+func (in *Instance) change() []Ref {
+	for _, r := range in.graph.rules {
+		if r.always {
+			in.waitWithin(r, in.document)
+		}
+	}
+	in.settle()
+	return in.take()
+}
+
+// asked finds a question that people can answer now.
+func (in *Instance) asked(ref Ref) (*item, error) {
+	it, err := in.at(ref)
+	switch {
+	case err != nil:
+		return nil, err
+	case !it.of.asks() || in.fixed(it):
+		return nil, ErrNotAsked
+	case !it.relevant:
+		return nil, ErrNotRelevant
+	}
+	return it, nil
+}
+
+// asks reports whether the question is for people at all.
+func (s *spec) asks() bool {
+	return s.Kind == KindQuestion && s.visible() && s.Type != "note" && s.Appearance != "label"
+}
+
+// fixed reports whether the question, or a section around it, is read-only.
+func (in *Instance) fixed(it *item) bool {
+	for ; it != nil; it = it.parent {
+		if it.readOnly {
+			return true
+		}
+	}
+	return false
+}
+
+// at finds a place. The last step may name a repeat without a number: it means its first instance.
+func (in *Instance) at(ref Ref) (*item, error) {
+	it := in.document
+	rest, ok := strings.CutPrefix(string(ref), "/")
+	if !ok {
+		return nil, ErrNoPlace
+	}
+	for step := range strings.SplitSeq(rest, "/") {
+		name, place, err := cutPlace(step)
+		i := slices.IndexFunc(it.of.kids, func(s *spec) bool { return s.Name == name })
+		if err != nil || i < 0 {
+			return nil, ErrNoPlace
+		}
+		it = it.kids[i]
+		if !it.whole && place != 1 || it.whole && place > len(it.kids) {
+			return nil, ErrNoPlace
+		}
+		if it.whole {
+			it = it.kids[place-1]
+		}
+	}
+	return it, nil
+}
+
+func cutPlace(step string) (name string, place int, err error) {
+	name, number, ok := strings.Cut(step, "[")
+	if !ok {
+		return name, 1, nil
+	}
+	number, ok = strings.CutSuffix(number, "]")
+	place, err = strconv.Atoi(number)
+	if !ok || err != nil || place < 1 {
+		return "", 0, ErrNoPlace
+	}
+	return name, place, nil
+}
+
+// repeatAt finds a repeat as a whole, named as its instances are, without a number.
+func (in *Instance) repeatAt(ref Ref) (*item, error) {
+	i := strings.LastIndexByte(string(ref), '/')
+	if i < 1 {
+		return nil, ErrNoPlace
+	}
+	section, err := in.at(ref[:i])
+	if err != nil {
+		return nil, err
+	}
+	k := slices.IndexFunc(section.of.kids, func(s *spec) bool { return s.Kind == KindRepeat && s.Name == string(ref[i+1:]) })
+	if k < 0 {
+		return nil, ErrNoPlace
+	}
+	return section.kids[k], nil
+}
+
+// Add appends an instance to a repeat, such as /data/cells, and gives its place and what changed.
+func (in *Instance) Add(repeat Ref) (Ref, []Ref, error) {
+	whole, err := in.repeatAt(repeat)
+	if err == nil && (whole.count != free || whole.of.RepeatCount != "" || len(whole.kids) >= MaxInstances) {
+		err = ErrRepeatCount
+	}
+	if err != nil {
+		return "", nil, fmt.Errorf("adding to %s: %w", repeat, err)
+	}
+	one := in.one(whole)
+	whole.kids = append(whole.kids, one)
+	in.begin(one)
+	in.restructure(whole, len(whole.kids)-1)
+	return one.ref(), in.change(), nil
+}
+
+// Remove takes an instance out of a repeat with all its answers; those behind it move up. It gives what changed, under
+// the places of afterwards.
+func (in *Instance) Remove(instance Ref) ([]Ref, error) {
+	it, err := in.at(instance)
+	if err == nil && it.repeat == nil {
+		err = ErrNoPlace
+	}
+	if err == nil && it.repeat.of.RepeatCount != "" {
+		err = ErrRepeatCount
+	}
+	if err != nil {
+		return nil, fmt.Errorf("removing %s: %w", instance, err)
+	}
+	whole, i := it.repeat, it.place()-1
+	whole.kids = slices.Delete(whole.kids, i, i+1)
+	in.restructure(whole, i)
+	return in.change(), nil
+}
+
+// typed checks a value against a question's type, and writes it the one way.
+func (in *Instance) typed(it *item, value string) (string, error) {
+	if it.of.Type != "text" && it.of.Data != "string" || it.of.rules[offered] != nil {
+		value = strings.TrimSpace(value)
+	}
+	if value == "" {
+		return "", nil
+	}
+	if len(value) > maxAnswer {
+		return "", fmt.Errorf("%w: it is longer than %d bytes", ErrBadValue, maxAnswer)
+	}
+	switch it.of.Type {
+	case "select_one", "select_multiple", "rank":
+		return in.chosen(it, value)
+	case "acknowledge", "trigger":
+		if value != "OK" {
+			return "", fmt.Errorf("%w: only OK or nothing", ErrBadValue)
+		}
+		return value, nil
+	}
+	return ofType(it.of.Data, value)
+}
+
+// maxAnswer bounds one answer, in bytes.
+const maxAnswer = 1 << 16
+
+// chosen checks choices. Several choices are one answer: all of them are right, or none is taken.
+func (in *Instance) chosen(it *item, value string) (string, error) {
+	names := []string{value}
+	if it.of.Type != "select_one" {
+		names = strings.Fields(value)
+	}
+	if it.of.rules[offered] == nil {
+		return strings.Join(names, " "), nil
+	}
+	var allowed []string
+	for _, n := range it.options {
+		allowed = append(allowed, childText(n, it.of.value))
+	}
+	for i, name := range names {
+		if !slices.Contains(allowed, name) {
+			return "", fmt.Errorf("%w: %q is not one of the choices", ErrBadValue, name)
+		}
+		if slices.Contains(names[:i], name) {
+			return "", fmt.Errorf("%w: %q stands in it twice", ErrBadValue, name)
+		}
+	}
+	if it.of.Type == "rank" && len(names) != len(allowed) {
+		return "", fmt.Errorf("%w: every choice has a rank", ErrBadValue)
+	}
+	return strings.Join(names, " "), nil
+}
+
+func ofType(data, value string) (string, error) {
+	bad := func(want string) (string, error) { return "", fmt.Errorf("%w: want %s", ErrBadValue, want) }
+	layouts := map[string][]string{
+		"date":     {"2006-01-02"},
+		"time":     {"15:04:05.999999999Z07:00", "15:04:05.999999999", "15:04Z07:00", "15:04"},
+		"dateTime": {"2006-01-02T15:04:05.999999999Z07:00", "2006-01-02T15:04:05.999999999", "2006-01-02T15:04Z07:00", "2006-01-02T15:04"},
+	}[data]
+	switch data {
+	case "int":
+		n, err := strconv.ParseInt(value, 10, 64)
+		if err != nil {
+			return bad("a whole number such as 12")
+		}
+		return strconv.FormatInt(n, 10), nil
+	case "decimal":
+		if strings.Trim(value, "+-.0123456789") != "" {
+			return bad("a number such as 12.5")
+		}
+		if _, err := strconv.ParseFloat(value, 64); err != nil {
+			return bad("a number such as 12.5")
+		}
+		return strings.TrimPrefix(value, "+"), nil
+	case "geopoint":
+		if !isPoint(value) {
+			return bad("a place such as 51.16 71.47 0 5: latitude, longitude, altitude, accuracy")
+		}
+	case "geotrace", "geoshape":
+		for p := range strings.SplitSeq(strings.TrimSuffix(value, ";"), ";") {
+			if !isPoint(p) {
+				return bad("places parted by semicolons")
+			}
+		}
+	}
+	for _, l := range layouts {
+		if _, err := time.Parse(l, value); err == nil {
+			return value, nil
+		}
+	}
+	if layouts != nil {
+		return bad("a " + data + " such as " + map[string]string{"date": "2026-11-24", "time": "14:30:00", "dateTime": "2026-11-24T14:30:00"}[data])
+	}
+	return value, nil
+}
+
+func isPoint(s string) bool {
+	f := strings.Fields(s)
+	if len(f) < 2 || len(f) > 4 {
+		return false
+	}
+	for i, part := range f {
+		n, err := strconv.ParseFloat(part, 64)
+		if most := []float64{90, 180, 1e6, 1e9}[i]; err != nil || !(n >= -most && n <= most) {
+			return false
+		}
+	}
+	return true
+}

@@ -1,0 +1,401 @@
+package form
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"kua/fieldclient/form/expr"
+)
+
+// ErrCycle: expressions of the form wait for each other, so that none can be evaluated first.
+var ErrCycle = errors.New("expressions wait for each other")
+
+// Graph is what a template's expressions depend on, computed once for all filled forms. It does not change and may be
+// used from several goroutines.
+type Graph struct {
+	t     *Template
+	root  *spec
+	specs map[*Node]*spec
+	rules []*rule // so ordered that none comes before one that it needs
+}
+
+// aspect is what a rule decides about its question.
+type aspect uint8
+
+const (
+	isRelevant aspect = iota
+	calculated
+	counted // how many instances a repeat has
+	isReadOnly
+	isRequired
+	satisfies // the constraint
+	offered   // the choices
+	worded    // label, hint and guidance
+	aspects
+)
+
+var aspectNames = [aspects]string{"relevant", "calculation", "repeat_count", "read_only", "required", "constraint", "choice_filter", "label"}
+
+// spec is a node of the form with its expressions made ready.
+type spec struct {
+	*Node
+	up      *spec
+	kids    []*spec
+	at      int // among the kids of up
+	depth   int
+	rules   [aspects]*rule
+	readers []reader
+	initial *rule     // a dynamic default
+	fires   []*action // what a change of this answer sets elsewhere
+	words   map[wording]words
+	value   string // the child of a choice that holds its value
+	label   string // the child of a choice that holds its label
+}
+
+// rule is one expression of one node.
+type rule struct {
+	of     *spec
+	is     aspect
+	expr   *expr.Expr // nil for labels, and where err is set
+	err    error      // why the expression cannot be evaluated
+	order  int
+	needs  []*rule // that must be evaluated before
+	speaks bool    // depends on the language
+	always bool    // what it depends on is known only when it is evaluated
+}
+
+// reader is a rule that uses a node. The rule is evaluated wherever its node lies below the instance of anchor that
+// the change happened in.
+type reader struct {
+	rule   *rule
+	anchor *spec
+	use    expr.Use
+}
+
+// action sets an answer when another one changes (setvalue of XForms).
+type action struct {
+	target *spec
+	rule   *rule // nil empties the answer
+	anchor *spec
+}
+
+// NewGraph makes a template's expressions ready. Expressions that wait for each other are refused with ErrCycle and
+// their names. An expression that cannot be evaluated is no error: Validate reports it wherever it would be needed.
+func NewGraph(t *Template) (*Graph, error) {
+	g := &Graph{t: t, specs: map[*Node]*spec{}}
+	document := &spec{Node: &Node{Kind: KindForm}}
+	g.root = g.spec(t.Root, document)
+	document.kids = []*spec{g.root}
+	for n := range t.Root.All() {
+		if s := g.specs[n]; s != nil {
+			g.prepare(s)
+		}
+	}
+	for _, r := range g.rules {
+		g.link(r)
+	}
+	g.linkTriggers()
+	if err := g.sort(); err != nil {
+		return nil, fmt.Errorf("preparing form %s: %w", t.ID, err)
+	}
+	return g, nil
+}
+
+func (g *Graph) spec(n *Node, up *spec) *spec {
+	s := &spec{Node: n, up: up, depth: up.depth + 1}
+	g.specs[n] = s
+	for _, c := range n.Children {
+		if c.Kind != KindFile {
+			k := g.spec(c, s)
+			k.at = len(s.kids)
+			s.kids = append(s.kids, k)
+		}
+	}
+	return s
+}
+
+// prepare parses the expressions of a node.
+func (g *Graph) prepare(s *spec) {
+	g.rule(s, isRelevant, asExpression(s.Relevant))
+	g.rule(s, isReadOnly, asExpression(s.ReadOnly))
+	g.rule(s, isRequired, asExpression(s.Required))
+	g.rule(s, satisfies, asExpression(s.Constraint))
+	if len(s.Trigger) == 0 {
+		g.rule(s, calculated, s.Calculation)
+	}
+	if s.Kind == KindRepeat {
+		g.rule(s, counted, s.RepeatCount)
+	}
+	if s.List != "" || s.File != "" || s.From != "" {
+		g.choices(s)
+	}
+	if s.Dynamic {
+		s.initial = g.parse(s, calculated, s.Default, false)
+	}
+	g.wordings(s)
+}
+
+func (g *Graph) rule(s *spec, is aspect, src string) {
+	if src == "" {
+		return
+	}
+	s.rules[is] = g.parse(s, is, src, false)
+	g.rules = append(g.rules, s.rules[is])
+}
+
+func (g *Graph) parse(s *spec, is aspect, src string, filter bool) *rule {
+	r := &rule{of: s, is: is}
+	text, err := g.t.Resolve(src, s.Node, filter)
+	if err == nil {
+		r.expr, err = expr.Parse(text.Text)
+	}
+	r.err = err
+	return r
+}
+
+// choices makes the expression that gives the choices of a select, as ODK writes it into an itemset.
+func (g *Graph) choices(s *spec) {
+	x := &xform{t: g.t}
+	nodes, filter := "instance('"+s.List+"')/root/item", ""
+	s.value, s.label = "name", "label"
+	switch name, ext := fileName(s.File); {
+	case s.File != "":
+		if ext == ".geojson" {
+			s.value, s.label = "id", "title"
+		}
+		s.value, s.label = firstOf(s.Parameters["value"], s.value), firstOf(s.Parameters["label"], s.label)
+		nodes = "instance('" + name + "')/root/item"
+	case !strings.HasPrefix(s.Type, "select") && s.Type != "rank":
+		return
+	case s.From != "":
+		target := g.t.Named(s.From)
+		if target == nil || target.Parent == nil {
+			return
+		}
+		nodes, s.value, s.label = x.parentOf(s.Node, target), target.Name, target.Name
+		filter = "./" + target.Name + " != ''"
+	}
+	if s.ChoiceFilter != "" {
+		text, err := g.t.Resolve(s.ChoiceFilter, s.Node, true)
+		if err != nil {
+			s.rules[offered] = &rule{of: s, is: offered, err: err}
+			g.rules = append(g.rules, s.rules[offered])
+			return
+		}
+		if filter = text.Text; s.From != "" {
+			filter = x.answerFilter(s.Node, nodes)
+		}
+	}
+	if filter != "" {
+		nodes += "[" + filter + "]"
+	}
+	if s.Parameters["randomize"] == "true" {
+		seed := s.Parameters["seed"]
+		if seed != "" {
+			seed = ", " + seed
+		}
+		nodes = "randomize(" + nodes + seed + ")"
+	}
+	g.rule(s, offered, nodes)
+}
+
+func fileName(file string) (name, ext string) {
+	if i := strings.LastIndexByte(file, '.'); i >= 0 {
+		return file[:i], file[i:]
+	}
+	return file, ""
+}
+
+// link finds what a rule reads, and which rules must come before it.
+func (g *Graph) link(r *rule) {
+	if r.is == satisfies {
+		r.of.read(reader{r, r.of, expr.UseText}) // whether it says so or not
+	}
+	for _, e := range r.expressions() {
+		refs := e.References()
+		r.speaks = r.speaks || refs.Language
+		r.always = r.always || refs.Computed
+		for _, p := range refs.Paths {
+			self := !p.Absolute && p.Up == 0 && len(p.Steps) == 0
+			for _, s := range g.follow(r.of, p) {
+				s.read(reader{r, r.anchor(p), p.Use})
+				if !self || r.is == isRelevant && p.Use != expr.UsePlace { // once(…) looks at its own answer
+					g.order(r, s, p.Use)
+				}
+			}
+		}
+	}
+}
+
+// expressions are those of a rule: of a label, one for each reference in it.
+func (r *rule) expressions() (out []*expr.Expr) {
+	if r.expr != nil {
+		return []*expr.Expr{r.expr}
+	}
+	if r.is == worded {
+		for _, w := range r.of.words {
+			out = append(out, w.expressions()...)
+		}
+	}
+	return out
+}
+
+// anchor is the innermost section around both the rule and all that the path means from there.
+func (r *rule) anchor(p expr.Reference) *spec {
+	at := r.of
+	for range p.Up {
+		if at.up == nil {
+			break
+		}
+		at = at.up
+	}
+	if p.Absolute || p.Across {
+		for at.up != nil {
+			at = at.up
+		}
+	}
+	return at
+}
+
+func (s *spec) read(r reader) {
+	if !slices.Contains(s.readers, r) {
+		s.readers = append(s.readers, r)
+	}
+}
+
+// order puts before a rule all that decides what it reads at s. A repeat's count is not among it: forms let it depend on
+// answers in the repeat, and a change of it brings back the rules that it touches.
+func (g *Graph) order(r *rule, s *spec, use expr.Use) {
+	for up := s; up != nil; up = up.up {
+		if use == expr.UseText || up.Kind == KindRepeat || up.InRepeat() {
+			r.after(up.rules[isRelevant])
+		}
+	}
+	if use == expr.UseText {
+		r.after(s.rules[calculated])
+		for _, k := range s.kids {
+			g.below(r, k)
+		}
+	}
+}
+
+// below puts before a rule that reads a section all that its answers come from.
+func (g *Graph) below(r *rule, s *spec) {
+	s.read(reader{r, r.anchor(expr.Reference{Absolute: true}), expr.UseText})
+	r.after(s.rules[isRelevant])
+	r.after(s.rules[calculated])
+	for _, k := range s.kids {
+		g.below(r, k)
+	}
+}
+
+func (r *rule) after(o *rule) {
+	if o != nil && !slices.Contains(r.needs, o) {
+		r.needs = append(r.needs, o)
+	}
+}
+
+// follow gives the nodes that a path means from a node, whatever the instances.
+func (g *Graph) follow(from *spec, p expr.Reference) []*spec {
+	at := from
+	for range p.Up {
+		if at = at.up; at == nil {
+			return nil
+		}
+	}
+	if p.Absolute {
+		at = g.root.up
+	}
+	found := []*spec{at}
+	for _, step := range p.Steps {
+		var next []*spec
+		for _, s := range found {
+			next = s.descend(next, step)
+		}
+		found = next
+	}
+	return found
+}
+
+func (s *spec) descend(out []*spec, step expr.Step) []*spec {
+	for _, k := range s.kids {
+		if step.Name == "*" || k.Name == step.Name {
+			out = append(out, k)
+		}
+		if step.Deep {
+			out = k.descend(out, step)
+		}
+	}
+	return out
+}
+
+func (g *Graph) linkTriggers() {
+	for n := range g.t.Root.All() {
+		s := g.specs[n]
+		if s == nil || len(n.Trigger) == 0 {
+			continue
+		}
+		a := &action{target: s}
+		if n.Calculation != "" {
+			a.rule = g.parse(s, calculated, n.Calculation, false)
+		}
+		for _, name := range n.Trigger {
+			from := g.specs[g.t.Named(name)]
+			if from == nil {
+				continue
+			}
+			to := *a
+			to.anchor = g.specs[commonAncestor(n, from.Node)]
+			from.fires = append(from.fires, &to)
+		}
+	}
+}
+
+// sort numbers the rules; it refuses those that wait for each other.
+func (g *Graph) sort() error {
+	const open, done = 1, 2
+	state := make(map[*rule]int, len(g.rules))
+	var path, sorted []*rule
+	var visit func(*rule) error
+	visit = func(r *rule) error {
+		state[r] = open
+		path = append(path, r)
+		for _, o := range r.needs {
+			switch state[o] {
+			case open:
+				return cycleError(path[slices.Index(path, o):])
+			case 0:
+				if err := visit(o); err != nil {
+					return err
+				}
+			}
+		}
+		path = path[:len(path)-1]
+		state[r] = done
+		r.order = len(sorted)
+		sorted = append(sorted, r)
+		return nil
+	}
+	for _, r := range g.rules {
+		if state[r] == 0 {
+			if err := visit(r); err != nil {
+				return err
+			}
+		}
+	}
+	g.rules = sorted
+	return nil
+}
+
+func cycleError(path []*rule) error {
+	var b strings.Builder
+	for _, r := range append(slices.Clone(path), path[0]) {
+		if b.Len() > 0 {
+			b.WriteString(" needs ")
+		}
+		fmt.Fprintf(&b, "%s of %s", aspectNames[r.is], r.of.Name)
+	}
+	return fmt.Errorf("%w: %s", ErrCycle, b.String())
+}

@@ -1,0 +1,106 @@
+package form
+
+import (
+	"strings"
+
+	"kua/fieldclient/form/expr"
+)
+
+// wording names a text of a node.
+type wording uint8
+
+const (
+	label wording = iota
+	hint
+	guidance
+	requiredMessage
+	constraintMessage
+	wordings
+)
+
+// words is a text in every language, with the expressions that stand in it.
+type words []phrase
+
+type phrase struct {
+	lang  string
+	parts []part
+}
+
+// part is a piece of text, or an answer that is shown in it.
+type part struct {
+	text string
+	expr *expr.Expr
+}
+
+func (w words) expressions() (out []*expr.Expr) {
+	for _, p := range w {
+		for _, part := range p.parts {
+			if part.expr != nil {
+				out = append(out, part.expr)
+			}
+		}
+	}
+	return out
+}
+
+// in chooses a language as Text.In does.
+func (w words) in(langs []string) []part {
+	for _, l := range langs {
+		for _, p := range w {
+			if p.lang == l {
+				return p.parts
+			}
+		}
+	}
+	if len(w) > 0 {
+		return w[0].parts
+	}
+	return nil
+}
+
+// wordings prepares the texts of a node. Those of its question itself are watched, messages are written when asked for.
+func (g *Graph) wordings(s *spec) {
+	s.words = map[wording]words{}
+	watched := false
+	for i, t := range [wordings]Text{s.Label, s.Hint, s.Guidance, s.RequiredMessage, s.ConstraintMessage} {
+		if len(t) == 0 {
+			continue
+		}
+		w := g.words(t, s.Node)
+		s.words[wording(i)] = w
+		watched = watched || i <= int(guidance) && len(w.expressions()) > 0
+	}
+	if watched {
+		s.rules[worded] = &rule{of: s, is: worded}
+		g.rules = append(g.rules, s.rules[worded])
+	}
+}
+
+func (g *Graph) words(t Text, of *Node) words {
+	var out words
+	for _, w := range t {
+		out = append(out, phrase{w.Lang, g.parts(w.Text, of)})
+	}
+	return out
+}
+
+// parts takes a text apart at its references. One that leads nowhere stays as its author wrote it.
+func (g *Graph) parts(text string, of *Node) (out []part) {
+	refs, _ := references(text)
+	at := 0
+	for _, r := range refs {
+		e, err := expr.Parse(strings.TrimSpace(g.t.path(r.name, of, r.lastSaved, false, false)))
+		if err != nil {
+			continue
+		}
+		if r.start > at {
+			out = append(out, part{text: text[at:r.start]})
+		}
+		out = append(out, part{expr: e})
+		at = r.end
+	}
+	if at < len(text) {
+		out = append(out, part{text: text[at:]})
+	}
+	return out
+}

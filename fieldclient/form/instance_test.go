@@ -1,0 +1,143 @@
+package form
+
+import (
+	"bytes"
+	"errors"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"kua/fieldclient/form/expr"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+var testEnv = Env{Expr: expr.Env{Now: func() time.Time { return time.Date(2026, 11, 24, 9, 0, 0, 0, time.UTC) }, Random: bytes.NewReader(bytes.Repeat([]byte{7}, 1<<20))}}
+
+// begin starts a form of survey rows; rows after a "choices" line are choices.
+func begin(t testing.TB, rows ...string) *Instance {
+	t.Helper()
+	in, err := NewInstance(mustBuild(t, sheets(rows...)), testEnv)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return in
+}
+
+func sheets(rows ...string) []Sheet {
+	if i := slices.Index(rows, "choices"); i >= 0 {
+		return []Sheet{sheet("survey", rows[:i]...), sheet("choices", rows[i+1:]...)}
+	}
+	return survey(rows...)
+}
+
+// do runs steps and compares what they say: "q = 5" answers, "q ! not-checked" silences, "+ rep" adds, "- rep[2]"
+// removes, "q ? 5" wants a value, "q relevant yes" and its like want a state. Places are below /data.
+func do(t testing.TB, in *Instance, steps ...string) {
+	t.Helper()
+	for _, s := range steps {
+		f := strings.SplitN(s, " ", 3)
+		var err error
+		switch {
+		case f[0] == "+":
+			_, _, err = in.Add(Ref("/data/" + f[1]))
+		case f[0] == "-":
+			_, err = in.Remove(Ref("/data/" + f[1]))
+		case f[1] == "=":
+			_, err = in.Set(Ref("/data/"+f[0]), strings.Join(f[2:], ""))
+		case f[1] == "!":
+			why := map[string]Silence{"not-checked": NotChecked, "not-applicable": NotApplicable, "access-refused": AccessRefused}[f[2]]
+			_, err = in.Silent(Ref("/data/"+f[0]), why)
+		default:
+			want(t, in, s, f)
+		}
+		if err != nil {
+			t.Fatalf("%s: %v", s, err)
+		}
+	}
+}
+
+func want(t testing.TB, in *Instance, s string, f []string) {
+	t.Helper()
+	v, err := in.View(Ref("/data/" + f[0]))
+	if err != nil {
+		t.Fatalf("%s: %v", s, err)
+	}
+	yes := map[bool]string{true: "yes", false: "no"}
+	var values []string
+	for _, c := range v.Choices {
+		values = append(values, c.Value)
+	}
+	got := map[string]string{"?": v.Value, "relevant": yes[v.Relevant], "required": yes[v.Required], "readonly": yes[v.ReadOnly],
+		"invalid": yes[v.Invalid], "label": v.Label, "hint": v.Hint, "choices": strings.Join(values, " ")}[f[1]]
+	if got != strings.Join(f[2:], "") {
+		t.Errorf("%s: got %q", s, got)
+	}
+}
+
+func TestEveryFeatureFollowsTheAnswers(t *testing.T) {
+	for _, c := range []struct {
+		name  string
+		rows  []string
+		steps []string
+	}{
+		{"relevance", []string{"type | name | label | relevant | calculation", "integer|a|A", "text|b|B|${a} > 5", "calculate|c|||concat(${b}, '.')",
+			"begin group|g|G|${a} > 7", "text|d|D", "end group", "calculate|e|||${d}"},
+			[]string{"b relevant no", "a = 6", "b relevant yes", "b = x", "c ? x.", "a = 5", "b ? x", "b relevant no", "c ? .", "a = 9", "c ? x.",
+				"g/d relevant yes", "g/d = y", "e ? y", "a = 7", "g/d relevant no", "e ? ", "g/d ? y"}},
+		{"calculations in a row", []string{"type | name | label | calculation", "calculate|c||${b} * 2", "calculate|b||${a} + 1", "integer|a|A"},
+			[]string{"a = 1", "b ? 2", "c ? 4", "a = ", "c ? "}},
+		{"states", []string{"type | name | label | required | read_only | constraint", "integer|a|A|||. > 2 and . < ${m}", "integer|m|M", "text|r|R|${m} = 5|${m} = 6"},
+			[]string{"a = 1", "a invalid yes", "a = 4", "a invalid yes", "m = 5", "a invalid no", "r required yes", "m = 6", "r readonly yes", "r required no"}},
+		{"defaults", []string{"type | name | label | default | calculation", "integer|a|A|4", "date|d|D|today()", "integer|n|N|${a} + 1", "calculate|o||| once(${a})"},
+			[]string{"a ? 4", "d ? 2026-11-24", "n ? 5", "o ? 4", "a = 8", "n ? 5", "o ? 4"}},
+		{"cascading choices", []string{"type | name | label | choice_filter", "select_one r|r|R", "select_one d|d|D|region = ${r}", "choices", "list_name|name|label|region",
+			"r|n|North", "r|s|South", "d|a|A|n", "d|b|B|s", "d|c|C|s"},
+			[]string{"d choices ", "r = s", "d choices b c", "d = c", "r = n", "d choices a", "d ? c"}},
+		{"triggers", []string{"type | name | label | calculation | trigger", "integer|a|A", "text|b|B", "calculate|t||concat(${b}, ${a})|${a}", "integer|u|U||${a}"},
+			[]string{"b = x", "t ? ", "u = 3", "a = 1", "t ? x1", "u ? ", "b = y", "t ? x1", "u = 4", "a = 1", "u ? 4"}},
+		{"repeats", []string{"type | name | label | calculation", "begin repeat|c|C", "integer|p|P", "calculate|at||position(..)", "end repeat",
+			"calculate|sum||sum(${p})", "calculate|n||count(${c})", "calculate|second||indexed-repeat(${p}, ${c}, 2)"},
+			[]string{"n ? 1", "+ c", "+ c", "n ? 3", "c[1]/p = 1", "c[2]/p = 2", "c[3]/p = 4", "sum ? 7", "second ? 2", "c[3]/at ? 3", "- c[1]", "sum ? 6", "second ? 4",
+				"c[2]/at ? 2", "c[2]/p ? 4", "c[1]/at ? 1", "n ? 2", "- c[1]", "- c[1]", "sum ? 0", "n ? 0"}},
+		{"repeat count", []string{"type | name | label | repeat_count | calculation | default", "integer|k|K", "begin repeat|c|C|${k}", "integer|p|P|||2", "end repeat", "calculate|sum||| sum(${p})"},
+			[]string{"sum ? 0", "k = 3", "sum ? 6", "c[3]/p = 5", "sum ? 9", "k = 2", "sum ? 4", "k = 3", "sum ? 9", "c[3]/p ? 5", "k = ", "sum ? 0"}},
+		{"count that the repeat decides", []string{"type | name | label | repeat_count", "begin repeat|c|C|count(${more}[. = 'y']) + 1", "text|more|M", "end repeat"},
+			[]string{"c_count ? 1", "c[1]/more = y", "c_count ? 2", "c[2]/more = y", "c_count ? 3", "c[1]/more = n", "c_count ? 2", "c[3]/more relevant no"}},
+		{"nested repeats", []string{"type | name | label | calculation", "begin repeat|o|O", "begin repeat|i|I", "integer|x|X", "end repeat", "calculate|s||sum(${x})", "end repeat", "calculate|all||sum(${x})"},
+			[]string{"+ o", "+ o[2]/i", "o[1]/i[1]/x = 1", "o[2]/i[1]/x = 2", "o[2]/i[2]/x = 4", "o[1]/s ? 1", "o[2]/s ? 6", "all ? 7", "- o[1]", "all ? 6", "o[1]/s ? 6"}},
+		{"silences", []string{"type | name | label | calculation", "integer|a|A", "calculate|c||coalesce(${a}, 'none')"},
+			[]string{"a = 3", "c ? 3", "a ! access-refused", "c ? none", "a ? ", "a = 4", "c ? 4"}},
+		{"words", []string{"type | name | label::en | label::kk | hint::en", "text|n|Name|Аты|h", "text|q|Where is ${n}?|${n} қайда?|ask ${n}"},
+			[]string{"n = Aru", "q label Where is Aru?", "q hint ask Aru"}},
+		{"choice names", []string{"type | name | label | calculation", "select_one r|r|R", "calculate|c||jr:choice-name(${r}, '${r}')", "calculate|l||instance('r')/root/item[name = ${r}]/label",
+			"choices", "list_name|name|label", "r|n|North", "r|s|South"}, []string{"r = s", "c ? South", "l ? South"}},
+		{"groups read-only", []string{"type | name | label | read_only", "text|a|A", "begin group|g|G|${a} = 'x'", "text|b|B", "end group"},
+			[]string{"g/b readonly no", "a = x", "g/b readonly yes"}},
+	} {
+		t.Run(c.name, func(t *testing.T) { do(t, begin(t, c.rows...), c.steps...) })
+	}
+}
+
+func TestExpressionsThatWaitForEachOtherAreRefusedByName(t *testing.T) {
+	tmpl := mustBuild(t, survey("type | name | label | relevant", "text|first|A|${second} = 1", "text|second|B|${first} = 1"))
+	_, err := NewInstance(tmpl, testEnv)
+	if !errors.Is(err, ErrCycle) || !strings.Contains(err.Error(), "relevant of first needs relevant of second needs relevant of first") {
+		t.Errorf("got %v", err)
+	}
+}
+
+func TestAChangeNamesAllThatItChangedInDocumentOrder(t *testing.T) {
+	in := begin(t, "type | name | label | relevant | calculation", "calculate|c|||${a} + 1", "integer|a|A", "text|b|B|${a} > 1", "text|d|D ${c}", "text|e|E")
+	got, err := in.Set("/data/a", "3")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff([]Ref{"/data/c", "/data/a", "/data/b", "/data/d"}, got); diff != "" {
+		t.Error(diff)
+	}
+	if got, _ = in.Set("/data/a", "3"); len(got) != 0 {
+		t.Errorf("the same answer again changed %v", got)
+	}
+}
