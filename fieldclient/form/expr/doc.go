@@ -14,6 +14,7 @@
 //   - A text that looks like a date counts as days since 1970-01-01 on the calendar, with the time of day as the
 //     fraction, both in the zone of [Env]; JavaRosa drops the fraction, Web Forms counts from UTC. decimal-date-time
 //     counts from UTC, as in both.
+//   - A text with one comma is a number too, as in JavaRosa: 1,5 is one and a half.
 //   - Two numbers are equal when they differ by less than 1e-12, as in JavaRosa.
 //   - regex takes RE2's syntax: no look-around, no back references, no possessive quantifiers, no repetition above
 //     1,000. A pattern must match the whole text.

@@ -126,7 +126,7 @@ func TestNumbersAreWrittenAndReadAsXPathSays(t *testing.T) {
 		{"number('100.001')", 100.001}, {"number('.1001')", 0.1001}, {"number('0.')", 0}, {"number('-0')", minusZero},
 		{"number(' -12345.6789\n ')", -12345.6789}, {"number('- 17')", nan}, {"number('')", nan}, {"number('  ')", nan}, {"number('.')", nan},
 		{"number('-')", nan}, {"number('--1')", nan}, {"number('+1')", nan}, {"number('1e3')", nan}, {"number('0x10')", nan},
-		{"number('Infinity')", nan}, {"number('NaN')", nan}, {"number('1,5')", nan}, {"number('34.56.7')", nan}, {"number('1 2')", nan},
+		{"number('Infinity')", nan}, {"number('NaN')", nan}, {"number('1,5')", 1.5}, {"round('14,6')", 15}, {"number('1,5,0')", nan}, {"number('1.234,5')", nan}, {"number(',')", nan}, {"number('34.56.7')", nan}, {"number('1 2')", nan},
 		{"number('٣')", nan}, {"number(true())", 1}, {"number(1 = 2)", 0}, {"number(/data/cell/no)", 1}, {"number(/data/none)", nan},
 		{"number()", 34}, {"string()", "34"}, {"555555.555", 555555.555}, {".000555", 0.000555},
 	}.run(t, "/data/age", nil)

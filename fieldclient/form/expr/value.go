@@ -56,7 +56,7 @@ func (v Value) Boolean() bool {
 	return v.text != ""
 }
 
-// Number converts: the text of the first node, digits with a sign and a point, a date as days since 1970-01-01, true
+// Number converts: the text of the first node, digits with a sign and a point or comma, a date as days since 1970-01-01, true
 // as 1 and false as 0; NaN for all else.
 func (v Value) Number() float64 {
 	switch v.kind {
@@ -108,7 +108,8 @@ func formatNumber(f float64) string {
 	return strconv.FormatFloat(f, 'f', -1, 64)
 }
 
-// parseNumber reads a number as XPath 1.0 §4.4 (number) says, or a date.
+// parseNumber reads a number as XPath 1.0 §4.4 (number) says, or a date. As in JavaRosa the point may be a comma,
+// which is how most languages write it.
 func parseNumber(s string, zone *time.Location) float64 {
 	s = strings.Trim(s, " \t\r\n")
 	digits, dots := 0, 0
@@ -116,7 +117,7 @@ func parseNumber(s string, zone *time.Location) float64 {
 		switch c := s[i]; {
 		case c >= '0' && c <= '9':
 			digits++
-		case c == '.':
+		case c == '.', c == ',':
 			dots++
 		case c == '-' && i == 0:
 		default:
@@ -126,6 +127,6 @@ func parseNumber(s string, zone *time.Location) float64 {
 	if digits == 0 || dots > 1 {
 		return math.NaN()
 	}
-	f, _ := strconv.ParseFloat(s, 64) // out of range gives an infinity, as IEEE 754 says
+	f, _ := strconv.ParseFloat(strings.Replace(s, ",", ".", 1), 64) // out of range gives an infinity, as IEEE 754 says
 	return f
 }
