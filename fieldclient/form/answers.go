@@ -182,7 +182,7 @@ func (in *Instance) Add(repeat Ref) (Ref, []Ref, error) {
 }
 
 // Remove takes an instance out of a repeat with all its answers; those behind it move up. It gives what changed, under
-// the places of afterwards.
+// the places of afterwards: all that moved is among it.
 func (in *Instance) Remove(instance Ref) ([]Ref, error) {
 	it, err := in.at(instance)
 	if err == nil && it.repeat == nil {
@@ -196,6 +196,9 @@ func (in *Instance) Remove(instance Ref) ([]Ref, error) {
 	}
 	whole, i := it.repeat, it.place()-1
 	whole.kids = slices.Delete(whole.kids, i, i+1)
+	for _, moved := range whole.kids[i:] {
+		moved.each(in.touch)
+	}
 	in.restructure(whole, i)
 	return in.change(), nil
 }

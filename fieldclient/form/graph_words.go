@@ -89,7 +89,7 @@ func (g *Graph) parts(text string, of *Node) (out []part) {
 	refs, _ := references(text)
 	at := 0
 	for _, r := range refs {
-		e, err := expr.Parse(strings.TrimSpace(g.t.path(r.name, of, r.lastSaved, false, false)))
+		e, err := expr.Parse(g.shows(r, of))
 		if err != nil {
 			continue
 		}
@@ -103,4 +103,15 @@ func (g *Graph) parts(text string, of *Node) (out []part) {
 		out = append(out, part{text: text[at:]})
 	}
 	return out
+}
+
+// shows is the path of an answer that a text shows. In the words of a repeat, what lies in it is that of the instance.
+func (g *Graph) shows(r ref, of *Node) string {
+	target := g.t.Named(r.name)
+	if of != nil && of.Kind == KindRepeat && target != nil && !r.lastSaved {
+		if rest, in := strings.CutPrefix(target.Path(), of.Path()+"/"); in {
+			return "./" + rest
+		}
+	}
+	return strings.TrimSpace(g.t.path(r.name, of, r.lastSaved, false, false))
 }

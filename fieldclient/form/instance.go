@@ -124,7 +124,7 @@ func (in *Instance) begin(top *item) {
 			in.preset(it)
 		}
 		for is, r := range it.of.rules {
-			if onWhole := it.of.Kind == KindRepeat && (aspect(is) == counted || aspect(is) == worded); r != nil && it.whole == onWhole {
+			if r != nil && it.whole == (aspect(is) == counted) {
 				in.wait(r, it)
 			}
 		}
@@ -145,7 +145,7 @@ func (in *Instance) preset(it *item) {
 }
 
 func (in *Instance) touch(it *item) {
-	if !it.changed && it.of.Kind == KindQuestion || !it.changed && it.of.rules[worded] != nil {
+	if !it.changed && !it.whole {
 		it.changed = true
 		in.touched = append(in.touched, it)
 	}
@@ -223,7 +223,7 @@ func (in *Instance) reading(it *item, use func(reader) bool) {
 
 func (in *Instance) waitWithin(r *rule, top *item) {
 	s := r.of
-	if s.Kind == KindRepeat && (r.is == counted || r.is == worded) {
+	if r.is == counted {
 		if top.of != s {
 			top.within(s.up, func(it *item) { in.wait(r, it.kids[s.at]) })
 		}
