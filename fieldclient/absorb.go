@@ -64,6 +64,12 @@ func (c *Client) replay(ctx context.Context) error {
 			return c.countReceipt(payload)
 		case rowProven:
 			return c.countProven(payload)
+		case rowRefused:
+			a, err := c.stored(id, payload)
+			if err != nil {
+				return fmt.Errorf("row %d: %w", id, err)
+			}
+			c.refused[a.cs.Header.Scope] = true
 		}
 		return nil
 	})

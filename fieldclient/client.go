@@ -78,6 +78,8 @@ type Client struct {
 	hlc    syncproto.HLC
 	// spoiled are the changesets whose body does not open with the key that it names: the next one that does takes its place.
 	spoiled map[syncproto.ChangesetID]bool
+	noted   map[Incident]bool // since the unlock, of those that repeat
+	refused map[syncproto.ScopeID]bool
 	clock   clockState
 	broken  error // the records in memory could not be made anew: nothing may be signed on them
 
@@ -234,7 +236,7 @@ func (c *Client) Person() (syncproto.Member, error) {
 // load reads the whole vault into memory.
 func load(ctx context.Context, cfg Config, v *vault.Vault) (*Client, error) {
 	c := &Client{cfg: cfg, vault: v, feeds: map[syncproto.ScopeID]*ownFeed{}, scopes: map[syncproto.ScopeID]*scopeKeys{},
-		spoiled:  map[syncproto.ChangesetID]bool{},
+		spoiled: map[syncproto.ChangesetID]bool{}, noted: map[Incident]bool{}, refused: map[syncproto.ScopeID]bool{},
 		receipts: map[syncproto.ChangesetID]receiptState{}, aliases: map[aliasKey][]syncproto.EntityID{}}
 	var dev deviceKeys
 	if err := c.getState(ctx, stateDevice, &dev); err != nil {
@@ -258,6 +260,9 @@ func load(ctx context.Context, cfg Config, v *vault.Vault) (*Client, error) {
 	}
 	if err := c.noticeRestore(ctx); err != nil {
 		return nil, errors.Join(err, c.mem.Close())
+	}
+	if err := c.redoAll(ctx); err != nil {
+		return nil, errors.Join(fmt.Errorf("signing refused work again: %w", err), c.mem.Close())
 	}
 	return c, nil
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 
 	"kua/fieldclient/vault"
 	"kua/internal/replica"
@@ -21,7 +22,7 @@ const rowRefused uint8 = 6
 func (c *Client) reissue(ctx context.Context, feed syncproto.FeedID, from uint64, res syncproto.PushResult) (int, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	what := fmt.Sprintf("the server refused changeset %s (%s: %s)", res.ID, res.Code, res.Detail)
+	what := fmt.Sprintf("the server refused a changeset (%s: %s)", res.Code, res.Detail)
 	var mine []replica.Logged
 	err := c.rep.FeedFrom(ctx, feed, from, 1<<20, func(l replica.Logged) error {
 		if l.Device == c.keys.device.ID {
@@ -33,89 +34,82 @@ func (c *Client) reissue(ctx context.Context, feed syncproto.FeedID, from uint64
 		return 0, err
 	}
 	if len(mine) == 0 {
-		return 0, c.vault.InTx(ctx, func(tx *vault.Tx) error { return c.note(tx, Incident{What: what}) })
+		return 0, c.noteOnce(ctx, Incident{What: what + "; it is somebody else's, and stays here"})
 	}
 	scope := mine[0].Scope
-	redo := make([][]Change, 0, len(mine))
-	for _, l := range mine {
-		changes, err := c.changesAgain(ctx, l)
-		if err != nil {
-			return 0, fmt.Errorf("reading refused work: %w", err)
-		}
-		redo = append(redo, changes)
+	if _, err := c.redo(ctx, scope); err != nil { // of an earlier refusal
+		return 0, fmt.Errorf("signing refused work again: %w", err)
+	}
+	again, err := c.wasRedone(ctx, scope, feed, from)
+	if err != nil {
+		return 0, err
+	}
+	if again { // a third signature would end the same, and every sync would add one
+		return 0, c.noteOnce(ctx, Incident{What: what + " that was signed again for it already; it stays here, carry it on a courier bundle", Scope: scope.String()})
 	}
 	if err := c.setAside(ctx, mine, what); err != nil {
 		return 0, err
 	}
-	for _, changes := range redo {
-		if _, err := c.save(ctx, scope, c.relocate(ctx, changes), nil); err != nil {
-			return 0, fmt.Errorf("signing refused work again: %w", err)
-		}
-	}
-	return len(redo), nil
-}
-
-// againRef names an operation across a rebuild of the rows.
-type againRef struct {
-	id    syncproto.ChangesetID
-	index int
-}
-
-// changesAgain turns a changeset of our own back into changes. What it referred to is remembered by global names.
-func (c *Client) changesAgain(ctx context.Context, l replica.Logged) ([]Change, error) {
-	cs, err := c.changesetOf(ctx, l, nil)
+	n, err := c.redo(context.WithoutCancel(ctx), scope)
 	if err != nil {
-		return nil, err
+		return n, fmt.Errorf("signing refused work again: %w: it is kept, and tried again at the next unlock", err)
 	}
-	values, err := cs.Open(c.opener(cs))
-	if err != nil {
-		return nil, err
-	}
-	out := make([]Change, len(cs.Ops))
-	for i := range cs.Ops {
-		o := &cs.Ops[i]
-		out[i] = Change{Kind: o.Kind, Entity: o.Entity, Field: o.Field, Flags: o.Flags, Clear: o.Clear}
-		if len(values.Leaves) > i && !values.Leaves[i].Erased {
-			out[i].Value = values.Leaves[i].Value
-		}
-		v, err := c.rep.Record(ctx, l.Scope, o.Entity)
-		if err != nil {
-			return nil, err
-		}
-		for _, contribution := range v.Log {
-			if contribution.Changeset != uint64(l.Row) {
-				continue
-			}
-			for _, op := range contribution.Ops {
-				if op.Index == i {
-					if out[i].again, err = c.globalNames(ctx, op.Targets); err != nil {
-						return nil, err
-					}
-				}
-			}
-		}
-	}
-	return out, nil
+	return n, nil
 }
 
-func (c *Client) globalNames(ctx context.Context, targets []syncproto.Target) ([]againRef, error) {
-	var out []againRef
-	for _, t := range targets {
-		if t.Dangling {
-			continue
-		}
-		l, err := c.rep.Row(ctx, t.Changeset)
-		if err != nil {
-			return nil, err
-		}
-		out = append(out, againRef{l.ID, int(t.Seq - l.Seq0)})
+// noteOnce writes an incident down unless it was since the laptop was unlocked: a server repeats itself at every sync.
+func (c *Client) noteOnce(ctx context.Context, i Incident) error {
+	if c.noted[i] {
+		return nil
 	}
-	return out, nil
+	c.noted[i] = true
+	return c.vault.InTx(ctx, func(tx *vault.Tx) error { return c.note(tx, i) })
+}
+
+// stateRedo names what of a scope was taken out of the merge and has to be signed again. It is written in the
+// transaction that sets the work aside, and shortened in those that sign it, so that a crash between them loses nothing.
+func stateRedo(s syncproto.ScopeID) string { return "redo/" + s.String() }
+
+type redoState struct {
+	Feed  syncproto.FeedID `cbor:"1,keyasint"` // the refused one
+	From  uint64           `cbor:"2,keyasint"` // number of the first refused changeset
+	Seq0  uint64           `cbor:"3,keyasint"` // and of its first operation
+	Prev  syncproto.Short  `cbor:"4,keyasint"` // the changeset before it
+	Rows  []int64          `cbor:"5,keyasint"` // of the vault, still to be signed again
+	Moved []movedOps       `cbor:"6,keyasint"`
+}
+
+// movedOps says where operations of a refused changeset are now.
+type movedOps struct {
+	Old   uint64           `cbor:"1,keyasint"` // number of the first one in the refused feed
+	Count uint64           `cbor:"2,keyasint"`
+	Feed  syncproto.FeedID `cbor:"3,keyasint"`
+	N     uint64           `cbor:"4,keyasint"`
+	Short syncproto.Short  `cbor:"5,keyasint"`
+	New   uint64           `cbor:"6,keyasint"`
+}
+
+// wasRedone reports whether a changeset is itself one that was signed again.
+func (c *Client) wasRedone(ctx context.Context, scope syncproto.ScopeID, feed syncproto.FeedID, n uint64) (bool, error) {
+	var st redoState
+	if err := c.getState(ctx, stateRedo(scope), &st); errors.Is(err, vault.ErrNotFound) {
+		return false, nil
+	} else if err != nil {
+		return false, err
+	}
+	return slices.ContainsFunc(st.Moved, func(m movedOps) bool { return m.Feed == feed && m.N >= n }), nil
 }
 
 // setAside takes changesets out of the merge, forgets their feed, and rebuilds the records.
 func (c *Client) setAside(ctx context.Context, list []replica.Logged, what string) error {
-	err := c.vault.InTx(ctx, func(tx *vault.Tx) error {
+	first := list[0]
+	st := redoState{Feed: first.Feed, From: first.N, Seq0: first.Seq0}
+	cs, err := c.changesetOf(ctx, first, nil)
+	if err != nil {
+		return err
+	}
+	st.Prev = cs.Header.Prev.Short()
+	err = c.vault.InTx(ctx, func(tx *vault.Tx) error {
 		for _, l := range list {
 			_, payload, err := tx.Read(l.Ext)
 			if err != nil {
@@ -124,11 +118,15 @@ func (c *Client) setAside(ctx context.Context, list []replica.Logged, what strin
 			if err := tx.Replace(l.Ext, rowRefused, payload); err != nil {
 				return err
 			}
+			st.Rows = append(st.Rows, l.Ext)
 		}
-		if err := tx.Delete(stateFeed(list[0].Scope)); err != nil {
+		if err := tx.Delete(stateFeed(first.Scope)); err != nil {
 			return err
 		}
-		return c.note(tx, Incident{What: what + "; it was signed again in a new feed", Scope: list[0].Scope.String()})
+		if err := putState(tx, stateRedo(first.Scope), st); err != nil {
+			return err
+		}
+		return c.note(tx, Incident{What: what + "; it is signed again in a new feed", Scope: first.Scope.String()})
 	})
 	if err != nil {
 		return fmt.Errorf("setting refused work aside: %w", err)
@@ -136,16 +134,106 @@ func (c *Client) setAside(ctx context.Context, list []replica.Logged, what strin
 	return c.rebuild(context.WithoutCancel(ctx))
 }
 
-// relocate finds what changes referred to after the rows were made anew.
-func (c *Client) relocate(ctx context.Context, changes []Change) []Change {
-	for i := range changes {
-		for _, r := range changes[i].again {
-			if l, err := c.rep.Changeset(ctx, r.id); err == nil {
-				changes[i].Refers = append(changes[i].Refers, syncproto.OpRef{Changeset: uint64(l.Row), Index: r.index})
+// redo signs again what was set aside in a scope, and returns how many changesets that were.
+func (c *Client) redo(ctx context.Context, scope syncproto.ScopeID) (done int, err error) {
+	var st redoState
+	if err := c.getState(ctx, stateRedo(scope), &st); errors.Is(err, vault.ErrNotFound) {
+		return 0, nil
+	} else if err != nil {
+		return 0, err
+	}
+	for len(st.Rows) > 0 {
+		_, payload, err := c.vault.Read(ctx, st.Rows[0])
+		if err != nil {
+			return done, err
+		}
+		a, err := c.stored(st.Rows[0], payload)
+		if err != nil {
+			return done, err
+		}
+		if err := c.redoOne(ctx, scope, &st, a.cs); err != nil {
+			return done, err
+		}
+		done++
+	}
+	return done, nil
+}
+
+func (c *Client) redoOne(ctx context.Context, scope syncproto.ScopeID, st *redoState, cs *syncproto.Changeset) error {
+	if err := c.keyOfRefused(ctx, cs); err != nil {
+		return err
+	}
+	values, err := cs.Open(c.opener(cs))
+	if err != nil {
+		return err
+	}
+	changes := make([]Change, len(cs.Ops))
+	for i := range cs.Ops {
+		o := &cs.Ops[i]
+		changes[i] = Change{Kind: o.Kind, Entity: o.Entity, Field: o.Field, Flags: o.Flags, Clear: o.Clear, pinned: st.pinned(cs, o)}
+		if len(values.Leaves) > i && !values.Leaves[i].Erased {
+			changes[i].Value = values.Leaves[i].Value
+		}
+	}
+	return c.sign(ctx, scope, changes, nil, func(tx *vault.Tx, again *syncproto.Changeset) error {
+		h := &again.Header
+		st.Rows = st.Rows[1:]
+		st.Moved = append(st.Moved, movedOps{cs.Header.Seq0, uint64(len(cs.Ops)), h.Feed(), h.N, again.ID.Short(), h.Seq0})
+		return putState(tx, stateRedo(scope), st)
+	})
+}
+
+// pinned names what an operation of a refused changeset refers to by feed and number: the rows are new. What was in the
+// refused part of its own feed is where it was signed again.
+func (st *redoState) pinned(cs *syncproto.Changeset, o *syncproto.Op) []pinnedDot {
+	var out []pinnedDot
+	for _, d := range o.Dots {
+		if d.Feed > 0 {
+			out = append(out, pinnedDot{cs.Header.Deps[d.Feed-1], d.Seq})
+			continue
+		}
+		if d.Seq < st.Seq0 {
+			out = append(out, pinnedDot{syncproto.Dep{Feed: st.Feed, N: st.From - 1, Short: st.Prev}, d.Seq})
+			continue
+		}
+		for _, m := range st.Moved {
+			if d.Seq >= m.Old && d.Seq < m.Old+m.Count {
+				out = append(out, pinnedDot{syncproto.Dep{Feed: m.Feed, N: m.N, Short: m.Short}, m.New + d.Seq - m.Old})
 			}
 		}
 	}
-	return changes
+	return out
+}
+
+// keyOfRefused takes the key of a visit whose very opening was refused from there: no other changeset has it.
+func (c *Client) keyOfRefused(ctx context.Context, cs *syncproto.Changeset) error {
+	for i := range cs.Ops {
+		var w syncproto.KeyWraps
+		if cs.Ops[i].Kind != syncproto.KindKeyWrap || syncproto.DecodeMessage(cs.Ops[i].Clear, &w) != nil {
+			continue
+		}
+		s := c.scopeKeys(cs.Header.Scope)
+		if err := c.takeWraps(ctx, s, cs, &w, c.keys.sealing, c.keys.device.ID); err != nil {
+			return err
+		}
+		if _, held := s.key(w.Commitment); held && s.current == (keyName{}) {
+			s.current, s.first = keyName{w.Epoch, w.Commitment}, w.Commitment
+		}
+	}
+	return nil
+}
+
+// redoAll finishes at unlock what a crash interrupted. What cannot be signed again now is kept for the next time: it must
+// not keep the laptop locked.
+func (c *Client) redoAll(ctx context.Context) error {
+	for scope := range c.refused {
+		if _, err := c.redo(ctx, scope); err != nil {
+			if err := c.noteOnce(ctx, Incident{What: "refused work could not be signed again: " + err.Error(), Scope: scope.String()}); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
 }
 
 // stateRedacted remembers how many redactions of a scope a server's life has been given.

@@ -23,7 +23,13 @@ type Change struct {
 	Refers []syncproto.OpRef // operations that its author saw and that it refers to
 	Clear  []byte
 	UpTo   []replica.Logged // decisions on quarantined work: the last changeset of each feed that is meant
-	again  []againRef       // what it referred to before it was refused, see reissue
+	pinned []pinnedDot      // what it referred to before it was refused, see redo
+}
+
+// pinnedDot is an operation by its feed and number, with the dependency that pins it.
+type pinnedDot struct {
+	dep syncproto.Dep
+	seq uint64
 }
 
 // Saved is what a save acknowledges: everything named here is on the disk, signed and synced.
@@ -60,36 +66,48 @@ func (c *Client) saveAll(ctx context.Context, scope syncproto.ScopeID, changes [
 	return saved, nil
 }
 
-// save writes one changeset. opening is given only by the operation that opens the scope.
+// save writes one changeset that takes effect. opening is given only by the operation that opens the scope.
 func (c *Client) save(ctx context.Context, scope syncproto.ScopeID, changes []Change, opening *syncproto.ScopeOpening) (id syncproto.ChangesetID, err error) {
+	may := func(cs *syncproto.Changeset) error {
+		id = cs.ID
+		return c.mayTakeEffect(cs, opening)
+	}
+	return id, c.sign(ctx, scope, changes, may, nil)
+}
+
+// sign writes one changeset if may, which may be nil, allows it. also, which may be nil, runs in the same transaction of
+// the vault.
+func (c *Client) sign(ctx context.Context, scope syncproto.ScopeID, changes []Change, may func(*syncproto.Changeset) error, also func(*vault.Tx, *syncproto.Changeset) error) error {
 	if c.broken != nil {
-		return id, c.broken
+		return c.broken
 	}
 	f, err := c.feedFor(scope)
 	if err != nil {
-		return id, err
+		return err
 	}
 	u, err := c.unsigned(ctx, scope, f, changes)
 	if err != nil {
-		return id, err
+		return err
 	}
 	sealer, err := c.sealer(scope, &u.Header)
 	if err != nil {
-		return id, err
+		return err
 	}
 	cs, err := u.Sign(c.cfg.Rand, c.keys.signing, sealer)
 	if err != nil {
-		return id, err
+		return err
 	}
-	if err := c.mayTakeEffect(cs, opening); err != nil {
-		return id, err
+	if may != nil {
+		if err := may(cs); err != nil {
+			return err
+		}
 	}
-	return cs.ID, c.commit(ctx, cs, f)
+	return c.commit(ctx, cs, f, also)
 }
 
 // feedFor returns the feed that the next changeset in a scope continues; a new incarnation where there is none.
 func (c *Client) feedFor(scope syncproto.ScopeID) (ownFeed, error) {
-	if f, ok := c.feeds[scope]; ok {
+	if f, ok := c.feeds[scope]; ok && !c.forked(scope, f) {
 		return *f, nil
 	}
 	var f ownFeed
@@ -98,6 +116,13 @@ func (c *Client) feedFor(scope syncproto.ScopeID) (ownFeed, error) {
 	}
 	f.NextSeq = 1
 	return f, nil
+}
+
+// forked reports whether the feed that this laptop appends to has another branch: its data was restored, and nobody
+// noticed before it went on. Both branches stay; nothing is appended to either (docs/protocol.md §5).
+func (c *Client) forked(scope syncproto.ScopeID, f *ownFeed) bool {
+	st, ok := c.rep.Feed(syncproto.NewFeedID(c.keys.device.ID, scope, f.Incarnation))
+	return ok && st.Forked
 }
 
 func (c *Client) unsigned(ctx context.Context, scope syncproto.ScopeID, f ownFeed, changes []Change) (syncproto.Unsigned, error) {
@@ -183,7 +208,7 @@ func (c *Client) mayTakeEffect(cs *syncproto.Changeset, opening *syncproto.Scope
 }
 
 // commit makes a changeset of our own durable and merges it.
-func (c *Client) commit(ctx context.Context, cs *syncproto.Changeset, f ownFeed) error {
+func (c *Client) commit(ctx context.Context, cs *syncproto.Changeset, f ownFeed, also func(*vault.Tx, *syncproto.Changeset) error) error {
 	now := uint64(c.cfg.Now().UnixMilli())
 	payload, err := syncproto.EncodeMessage(storedPacket{Packet: cs.Packet.Encode(), Received: now})
 	if err != nil {
@@ -206,6 +231,9 @@ func (c *Client) commit(ctx context.Context, cs *syncproto.Changeset, f ownFeed)
 			return err
 		}
 		ext, err := tx.Append(rowPacket, payload)
+		if err == nil && also != nil {
+			err = also(tx, cs)
+		}
 		if err != nil {
 			return err
 		}
@@ -247,7 +275,7 @@ type references struct {
 // depKey is a feed, or on a forked feed one changeset of it: its branches need a dependency each.
 type depKey struct {
 	feed syncproto.FeedID
-	fork syncproto.ChangesetID
+	fork syncproto.Short
 }
 
 func (r *references) dots(ch Change) ([]syncproto.Dot, error) {
@@ -260,7 +288,15 @@ func (r *references) dots(ch Change) ([]syncproto.Dot, error) {
 		out = append(out, syncproto.Dot{Feed: r.feed(l), Seq: l.Seq0 + uint64(ref.Index)})
 	}
 	for _, l := range ch.UpTo {
-		out = append(out, syncproto.Dot{Feed: r.dep(l), Seq: l.Seq0 + uint64(l.Count) - 1})
+		out = append(out, syncproto.Dot{Feed: r.dep(l.Feed, l.N, l.ID.Short()), Seq: l.Seq0 + uint64(l.Count) - 1})
+	}
+	for _, p := range ch.pinned {
+		f, _ := r.c.rep.Feed(p.dep.Feed)
+		if p.dep.Feed == r.own && !f.Forked {
+			out = append(out, syncproto.Dot{Seq: p.seq})
+		} else {
+			out = append(out, syncproto.Dot{Feed: r.dep(p.dep.Feed, p.dep.N, p.dep.Short), Seq: p.seq})
+		}
 	}
 	return out, nil
 }
@@ -270,23 +306,23 @@ func (r *references) feed(l replica.Logged) int {
 	if l.Feed == r.own && !f.Forked {
 		return 0
 	}
-	return r.dep(l)
+	return r.dep(l.Feed, l.N, l.ID.Short())
 }
 
-// dep returns the dot index of the dependency that pins l, made or moved forward as needed.
-func (r *references) dep(l replica.Logged) int {
-	key := depKey{feed: l.Feed}
-	if f, _ := r.c.rep.Feed(l.Feed); f.Forked {
-		key.fork = l.ID
+// dep returns the dot index of the dependency that pins a changeset, made or moved forward as needed.
+func (r *references) dep(feed syncproto.FeedID, n uint64, short syncproto.Short) int {
+	key := depKey{feed: feed}
+	if f, _ := r.c.rep.Feed(feed); f.Forked {
+		key.fork = short
 	}
 	i, ok := r.deps[key]
 	if !ok {
 		i = len(r.list)
 		r.deps[key] = i
-		r.list = append(r.list, syncproto.Dep{Feed: l.Feed})
+		r.list = append(r.list, syncproto.Dep{Feed: feed})
 	}
-	if d := &r.list[i]; l.N > d.N {
-		d.N, d.Short = l.N, l.ID.Short()
+	if d := &r.list[i]; n > d.N {
+		d.N, d.Short = n, short
 	}
 	return i + 1
 }
