@@ -299,7 +299,11 @@ func (s *syncRun) scope(ctx context.Context, id syncproto.ScopeID, readable bool
 	if err := s.r.exchange(ctx, http.MethodPost, "/v1/scopes/"+id.String()+"/offer", syncproto.Offer{Heads: heads, Cursor: cursor}, &a); err != nil {
 		return err
 	}
-	s.forked[id] = len(a.Forks) > 0
+	_, forks, err := s.c.rep.Compare(ctx, id, a.Heads)
+	if err != nil {
+		return err
+	}
+	s.forked[id] = len(a.Forks)+len(forks) > 0
 	want, err := s.unsigned(ctx, id, a.Want)
 	if err != nil {
 		return err
@@ -318,7 +322,7 @@ func (s *syncRun) scope(ctx context.Context, id syncproto.ScopeID, readable bool
 	if err != nil {
 		return err
 	}
-	if cursor.Epoch != a.Epoch || withheld > 0 { // what came without its values may be had with them now
+	if cursor.Epoch != a.Epoch || !a.CursorOK || withheld > 0 { // what came without its values may be had with them now
 		cursor = syncproto.Cursor{Epoch: a.Epoch}
 	}
 	return s.pull(ctx, id, cursor, a.Position)
@@ -553,8 +557,8 @@ func (s *syncRun) fetchPages(ctx context.Context, scope syncproto.ScopeID, curso
 		if p.err != nil || !p.end.More {
 			return
 		}
-		if p.end.Next == cursor {
-			return // no movement: the server has nothing it can show, and asking again would not change that
+		if p.end.Next.Epoch != cursor.Epoch || p.end.Next.Position <= cursor.Position {
+			return // no movement: asking again would not change that; or another life of the server, for the next sync
 		}
 		cursor = p.end.Next
 	}
