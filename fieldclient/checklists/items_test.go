@@ -200,3 +200,35 @@ func TestListsAreDefinedAndUsed(t *testing.T) {
 		}
 	}
 }
+
+// compared finds the words that a condition compares a question's answer with.
+var compared = regexp.MustCompile(`\$\{(\w+)\} *!?= *'(\w+)'|selected\((?:\$\{(\w+)\}|(\.)), *'(\w+)'\)`)
+
+func TestConditionsCompareWithChoicesThatExist(t *testing.T) {
+	choices := readTable(t, "choices")
+	lists := map[string][]string{}
+	for _, row := range choices.rows {
+		lists[choices.of(row, "list_name")] = append(lists[choices.of(row, "list_name")], choices.of(row, "name"))
+	}
+	for _, c := range All() {
+		s := survey(t, c.Name)
+		list := map[string]string{}
+		for _, row := range s.rows {
+			if f := strings.Fields(s.of(row, "type")); len(f) == 2 {
+				list[s.of(row, "name")] = f[1]
+			}
+		}
+		for _, row := range s.rows {
+			name := s.of(row, "name")
+			for _, m := range compared.FindAllStringSubmatch(s.of(row, "relevant")+"\n"+s.of(row, "constraint"), -1) {
+				of, choice := m[1]+m[3], m[2]+m[5]
+				if m[4] == "." {
+					of = name
+				}
+				if !slices.Contains(lists[list[of]], choice) {
+					t.Errorf("%s: %s waits for the choice %q of %s, which has none of that name", c.Name, name, choice, of)
+				}
+			}
+		}
+	}
+}
