@@ -73,10 +73,8 @@ func (in *Instance) Silent(ref Ref, why Silence) ([]Ref, error) {
 }
 
 func (in *Instance) change() []Ref {
-	for _, r := range in.graph.rules {
-		if r.always {
-			in.waitWithin(r, in.document)
-		}
+	for _, r := range in.graph.loose {
+		in.waitWithin(r, in.document)
 	}
 	in.settle()
 	return in.take()

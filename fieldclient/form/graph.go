@@ -19,6 +19,7 @@ type Graph struct {
 	root  *spec
 	specs map[*Node]*spec
 	rules []*rule // so ordered that none comes before one that it needs
+	loose []*rule // that are evaluated after every change, since what they depend on is known only then
 }
 
 // aspect is what a rule decides about its question.
@@ -63,7 +64,6 @@ type rule struct {
 	order  int
 	needs  []*rule // that must be evaluated before
 	speaks bool    // depends on the language
-	always bool    // what it depends on is known only when it is evaluated
 }
 
 // reader is a rule that uses a node. The rule is evaluated wherever its node lies below the instance of anchor that
@@ -216,7 +216,9 @@ func (g *Graph) link(r *rule) {
 	for _, e := range r.expressions() {
 		refs := e.References()
 		r.speaks = r.speaks || refs.Language
-		r.always = r.always || refs.Computed
+		if refs.Computed && !slices.Contains(g.loose, r) {
+			g.loose = append(g.loose, r)
+		}
 		for _, p := range refs.Paths {
 			self := !p.Absolute && p.Up == 0 && len(p.Steps) == 0
 			for _, s := range g.follow(r.of, p) {

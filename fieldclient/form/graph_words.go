@@ -30,6 +30,7 @@ type phrase struct {
 type part struct {
 	text string
 	expr *expr.Expr
+	sole *spec // the question that is shown, where there is only one of it
 }
 
 func (w words) expressions() (out []*expr.Expr) {
@@ -96,7 +97,11 @@ func (g *Graph) parts(text string, of *Node) (out []part) {
 		if r.start > at {
 			out = append(out, part{text: text[at:r.start]})
 		}
-		out = append(out, part{expr: e})
+		shown := part{expr: e}
+		if target := g.t.Named(r.name); target != nil && target.Kind == KindQuestion && !target.InRepeat() && !r.lastSaved {
+			shown.sole = g.specs[target]
+		}
+		out = append(out, shown)
 		at = r.end
 	}
 	if at < len(text) {

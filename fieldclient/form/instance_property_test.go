@@ -120,4 +120,3 @@ func edit(t *rapid.T, in *Instance) []Ref {
 	}
 	return changed
 }
-

@@ -22,8 +22,12 @@ func (in *Instance) SetLanguages(langs ...string) []Ref {
 func (in *Instance) render(it *item, w words) string {
 	var b strings.Builder
 	for _, p := range w.in(in.langs) {
-		if p.expr == nil {
+		switch {
+		case p.expr == nil:
 			b.WriteString(p.text)
+			continue
+		case p.sole != nil:
+			in.root.within(p.sole, func(shown *item) { b.WriteString(shown.Text()) })
 			continue
 		}
 		if v, err := p.expr.Evaluate(expr.Context{Node: it, Env: &in.env}); err == nil {
