@@ -89,6 +89,7 @@ type Client struct {
 
 	rmu      sync.RWMutex // guards what follows
 	receipts map[syncproto.ChangesetID]receiptState
+	signed   map[syncproto.FeedID]signedUpTo
 	aliases  map[aliasKey][]syncproto.EntityID // records that were ever said to be the same as the key
 }
 
@@ -155,6 +156,13 @@ type clockState struct {
 	OffsetMillis int64  `cbor:"1,keyasint"`
 	ErrorMillis  int64  `cbor:"2,keyasint"`
 	At           uint64 `cbor:"3,keyasint"` // Unix milliseconds by this laptop's clock; 0: never
+}
+
+// signedUpTo is how far a feed of our own is signed for without a gap in one life of the server: a sync need not look at
+// what lies before.
+type signedUpTo struct {
+	epoch syncproto.Hash
+	n     uint64
 }
 
 // receiptState is the best that is known of a changeset's way.
@@ -237,7 +245,7 @@ func (c *Client) Person() (syncproto.Member, error) {
 func load(ctx context.Context, cfg Config, v *vault.Vault) (*Client, error) {
 	c := &Client{cfg: cfg, vault: v, feeds: map[syncproto.ScopeID]*ownFeed{}, scopes: map[syncproto.ScopeID]*scopeKeys{},
 		spoiled: map[syncproto.ChangesetID]bool{}, noted: map[Incident]bool{}, refused: map[syncproto.ScopeID]bool{},
-		receipts: map[syncproto.ChangesetID]receiptState{}, aliases: map[aliasKey][]syncproto.EntityID{}}
+		receipts: map[syncproto.ChangesetID]receiptState{}, aliases: map[aliasKey][]syncproto.EntityID{}, signed: map[syncproto.FeedID]signedUpTo{}}
 	var dev deviceKeys
 	if err := c.getState(ctx, stateDevice, &dev); err != nil {
 		return nil, err
@@ -294,6 +302,7 @@ func (c *Client) forgetStates() {
 	defer c.rmu.Unlock()
 	clear(c.receipts)
 	clear(c.aliases)
+	clear(c.signed)
 }
 
 // inMemory does what follows a commit to the vault. What is durable counts: a caller that goes away meanwhile does not

@@ -40,9 +40,17 @@ func (c *Client) State(id syncproto.ChangesetID) string {
 	return StateSaved
 }
 
-// StateOf is State, and knows too that what came from the server is stored there.
+// StateOf is State, and knows too that what came from the server is stored there, and that a receipt for another body
+// than is here is none for this one.
 func (c *Client) StateOf(ctx context.Context, l replica.Logged) (string, error) {
 	state := c.State(l.ID)
+	if r, _ := c.receipt(l.ID); r.signsAnother(l) {
+		state = StateSaved
+		if r.carried {
+			state = StateCarried
+		}
+		return state, nil
+	}
 	if state != StateSaved && state != StateCarried {
 		return state, nil
 	}
@@ -51,6 +59,12 @@ func (c *Client) StateOf(ctx context.Context, l replica.Logged) (string, error) 
 		state = StateStored
 	}
 	return state, err
+}
+
+// signsAnother reports whether the server signed for another body than is here: a courier may have spoiled it on the way.
+// Where a value was erased the two may differ.
+func (r receiptState) signsAnother(l replica.Logged) bool {
+	return r.epoch != (syncproto.Hash{}) && !l.Erased && r.entry.Body != l.Body
 }
 
 func (c *Client) receipt(id syncproto.ChangesetID) (receiptState, bool) {
@@ -70,6 +84,9 @@ func (c *Client) countReceipt(message []byte) error {
 	defer c.rmu.Unlock()
 	for _, e := range r.Entries {
 		s := c.receipts[e.ID]
+		if s.epoch != r.Epoch || s.entry.Body != e.Body {
+			clear(c.signed)
+		}
 		if s.epoch != r.Epoch {
 			s.proven = 0 // another life of the server's database: its log is another too
 		}

@@ -351,22 +351,51 @@ func (s *syncRun) unsigned(ctx context.Context, id syncproto.ScopeID, want []syn
 	return want, nil
 }
 
-// firstUnsigned returns the number of a feed's first changeset without a receipt of the server's present life; 0 where
-// there is none.
+// firstUnsigned returns the number of a feed's first changeset without a receipt of the server's present life, for the
+// body that is here; 0 where there is none.
 func (s *syncRun) firstUnsigned(ctx context.Context, feed syncproto.FeedID) (first uint64, err error) {
-	for from := uint64(1); ; {
+	done := s.c.signedUpTo(feed, s.hello.Epoch)
+	gap := false
+	for from := done + 1; ; {
 		n := 0
 		err := s.c.rep.FeedFrom(ctx, feed, from, pullLimit, func(l replica.Logged) error {
 			n, from = n+1, l.N+1
-			if r, ok := s.c.receipt(l.ID); first == 0 && (!ok || r.epoch != s.hello.Epoch) && !s.report.refusedIDs[l.ID.String()] {
+			if r, ok := s.c.receipt(l.ID); ok && r.epoch == s.hello.Epoch && !r.signsAnother(l) {
+				if !gap {
+					done = l.N
+				}
+				return nil
+			}
+			gap = true
+			if first == 0 && !s.report.refusedIDs[l.ID.String()] {
 				first = l.N
 			}
 			return nil
 		})
 		if err != nil || first != 0 || n < pullLimit {
+			s.c.signUpTo(feed, signedUpTo{s.hello.Epoch, done})
 			return first, err
 		}
 	}
+}
+
+// signedUpTo returns how far a feed is known to be signed for; on a forked one nothing is.
+func (c *Client) signedUpTo(feed syncproto.FeedID, epoch syncproto.Hash) uint64 {
+	if f, ok := c.rep.Feed(feed); !ok || f.Forked {
+		return 0
+	}
+	c.rmu.RLock()
+	defer c.rmu.RUnlock()
+	if s := c.signed[feed]; s.epoch == epoch {
+		return s.n
+	}
+	return 0
+}
+
+func (c *Client) signUpTo(feed syncproto.FeedID, s signedUpTo) {
+	c.rmu.Lock()
+	defer c.rmu.Unlock()
+	c.signed[feed] = s
 }
 
 func (s *syncRun) cursor(ctx context.Context, id syncproto.ScopeID) (cur syncproto.Cursor, err error) {
@@ -496,7 +525,7 @@ func (s *syncRun) settle(ctx context.Context, feed syncproto.FeedID, batch []out
 			s.report.Held++
 		case syncproto.StatusRefused:
 			s.report.Refused[string(res.Code)]++
-			s.report.refusedIDs[res.ID.String()] = true
+			s.report.refusedIDs[batch[i].id.String()] = true // not as the server calls it
 			n, err := s.c.reissue(ctx, feed, batch[i].n, res)
 			s.report.Reissued += n
 			return true, err

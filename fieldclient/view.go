@@ -249,6 +249,9 @@ func (c *Client) statement(ctx context.Context, r replica.RecordView, ref syncpr
 	cs := a.cs
 	st := Statement{Changeset: l.ID, Index: ref.Index, Kind: cs.Ops[ref.Index].Kind, Person: l.Person, Device: l.Device, ref: ref,
 		State: c.State(l.ID)}
+	if r, _ := c.receipt(l.ID); r.signsAnother(l) {
+		st.State = StateSaved
+	}
 	m, _ := c.rep.Roster().Member(l.Person)
 	st.Name = m.Name
 	st.times(cs, ref.Index)
