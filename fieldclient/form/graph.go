@@ -215,7 +215,7 @@ func (g *Graph) link(r *rule) {
 	}
 	for _, e := range r.expressions() {
 		refs := e.References()
-		r.speaks = r.speaks || refs.Language
+		r.speaks = r.speaks || refs.Language || len(refs.Instances) > 0 // lists have labels
 		if refs.Computed && !slices.Contains(g.loose, r) {
 			g.loose = append(g.loose, r)
 		}

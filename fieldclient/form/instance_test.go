@@ -113,6 +113,18 @@ func TestEveryFeatureFollowsTheAnswers(t *testing.T) {
 			[]string{"n = Aru", "q label Where is Aru?", "q hint ask Aru"}},
 		{"choice names", []string{"type | name | label | calculation", "select_one r|r|R", "calculate|c||jr:choice-name(${r}, '${r}')", "calculate|l||instance('r')/root/item[name = ${r}]/label",
 			"choices", "list_name|name|label", "r|n|North", "r|s|South"}, []string{"r = s", "c ? South", "l ? South"}},
+		{"repeats that are not relevant", []string{"type | name | label | relevant | calculation", "text|a|A", "begin repeat|c|C|${a} != 'no'", "integer|p|P", "end repeat", "calculate|n|||count(${c})"},
+			[]string{"+ c", "n ? 2", "a = no", "n ? 0", "a = yes", "n ? 2"}},
+		{"another instance by a relative path", []string{"type | name | label | calculation", "begin repeat|c|C", "integer|p|P", "calculate|x||indexed-repeat(../p, /data/c, 2)", "end repeat"},
+			[]string{"+ c", "c[2]/p = 5", "c[1]/x ? 5", "c[2]/p = 6", "c[1]/x ? 6"}},
+		{"a constraint without its own answer", []string{"type | name | label | constraint", "integer|a|A|${m} > 1", "integer|m|M"},
+			[]string{"m = 1", "a invalid no", "a = 3", "a invalid yes", "a = ", "a invalid no"}},
+		{"words of an instance", []string{"type | name | label", "begin repeat|c|Cell ${no}", "text|no|No", "end repeat"},
+			[]string{"+ c", "c[1]/no = 12", "c[2]/no = 14", "c[2] label Cell 14"}},
+		{"or other", []string{"type | name | label", "select_one r or_other|r|R", "choices", "list_name|name|label", "r|n|North"},
+			[]string{"r_other relevant no", "r = other", "r_other relevant yes", "r_other = East"}},
+		{"choices from answers", []string{"type | name | label", "begin repeat|c|C", "text|no|No", "end repeat", "select_one ${no}|worst|W"},
+			[]string{"+ c", "worst choices ", "c[2]/no = B", "c[1]/no = A", "worst choices A B", "worst = B", "- c[1]", "worst choices B"}},
 		{"groups read-only", []string{"type | name | label | read_only", "text|a|A", "begin group|g|G|${a} = 'x'", "text|b|B", "end group"},
 			[]string{"g/b readonly no", "a = x", "g/b readonly yes"}},
 	} {
@@ -126,6 +138,50 @@ func TestExpressionsThatWaitForEachOtherAreRefusedByName(t *testing.T) {
 	if !errors.Is(err, ErrCycle) || !strings.Contains(err.Error(), "relevant of first needs relevant of second needs relevant of first") {
 		t.Errorf("got %v", err)
 	}
+}
+
+func TestACycleThroughACalculationIsRefused(t *testing.T) {
+	tmpl := mustBuild(t, survey("type | name | label | relevant | calculation", "text|a|A|${b} = 1", "calculate|b|||${a} + 1"))
+	if _, err := NewInstance(tmpl, testEnv); !errors.Is(err, ErrCycle) || !strings.Contains(err.Error(), "relevant of a needs calculation of b needs relevant of a") {
+		t.Errorf("got %v", err)
+	}
+}
+
+func TestAnotherLanguageChangesLabelsChoicesAndWhatIsCalculatedOfThem(t *testing.T) {
+	in := begin(t, "type | name | label::en | label::kk | calculation", "select_one r|r|Region|Аймақ", "calculate|c|||jr:choice-name(${r}, '${r}')", "calculate|l|||instance('r')/root/item[name = ${r}]/label",
+		"calculate|i|||jr:itext('r-0')", "text|only|Only English|", "choices", "list_name|name|label::en|label::kk", "r|n|North|Солтүстік")
+	in.SetLanguages("en")
+	do(t, in, "r = n", "c ? North", "l ? North", "i ? North")
+	changed := in.SetLanguages("kk")
+	do(t, in, "r label Аймақ", "c ? Солтүстік", "l ? Солтүстік", "i ? Солтүстік", "only label Only English")
+	if v, _ := in.View("/data/r"); len(v.Choices) != 1 || v.Choices[0].Label != "Солтүстік" {
+		t.Errorf("choices %v", v.Choices)
+	}
+	if diff := cmp.Diff([]Ref{"/data/r", "/data/c", "/data/l", "/data/i"}, changed); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func FuzzNoPlaceAndNoAnswerPanics(f *testing.F) {
+	for _, ref := range []string{"/data/a", "/data/g/c[2]/p", "/data/g/c", "/data/k[99999999999]/y", "//[", "/data/g/c[0]"} {
+		f.Add(ref, "1")
+	}
+	g, err := NewGraph(mustBuild(f, manyFeatures))
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Fuzz(func(t *testing.T, ref, value string) {
+		in := g.Begin(testEnv)
+		_, _ = in.Set(Ref(ref), value)
+		_, _ = in.Silent(Ref(ref), NotChecked)
+		_, _, _ = in.Add(Ref(ref))
+		_, _ = in.Remove(Ref(ref))
+		again, homeless := g.Load(testEnv, append(in.Answers(), Answer{Ref: Ref(ref), Value: value}))
+		if len(homeless) > 1 {
+			t.Errorf("no place for %v", homeless)
+		}
+		again.Validate()
+	})
 }
 
 func TestAChangeNamesAllThatItChangedInDocumentOrder(t *testing.T) {
