@@ -1,7 +1,6 @@
 package form
 
 import (
-	"bytes"
 	"errors"
 	"slices"
 	"strings"
@@ -13,7 +12,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-var testEnv = Env{Expr: expr.Env{Now: func() time.Time { return time.Date(2026, 11, 24, 9, 0, 0, 0, time.UTC) }, Random: bytes.NewReader(bytes.Repeat([]byte{7}, 1<<20))}}
+var testEnv = Env{Expr: expr.Env{Now: func() time.Time { return time.Date(2026, 11, 24, 9, 0, 0, 0, time.UTC) }, Random: sevens{}}}
 
 // begin starts a form of survey rows; rows after a "choices" line are choices.
 func begin(t testing.TB, rows ...string) *Instance {
