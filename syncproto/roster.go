@@ -323,7 +323,7 @@ func (r *Roster) mayWrite(p PersonID, rec *RosterRecord) error {
 	region := AllRegions
 	switch {
 	case rec.Member != nil:
-		region = "" // any region's coordinator may register a person
+		region = r.regionOf(rec.Member.Person) // "" for somebody new: any region's coordinator may register a person
 	case rec.Device != nil:
 		region = r.regionOf(rec.Device.Owner)
 	case rec.Grant != nil && rec.Grant.Role != RoleCoordinator:
@@ -345,10 +345,16 @@ func (r *Roster) mayWrite(p PersonID, rec *RosterRecord) error {
 }
 
 // regionOf returns the region whose coordinator may act on a person's devices: the region of all their active
-// grants, or all regions where those differ.
+// grants, or where none is active of all they ever had, and all regions where those differ.
 func (r *Roster) regionOf(p PersonID) string {
 	region := ""
-	for _, g := range r.ActiveGrants(p) {
+	grants := r.ActiveGrants(p)
+	if len(grants) == 0 { // whose mandate has ended is still of that region: it may be renewed
+		for _, id := range r.byOwner[p] {
+			grants = append(grants, r.grants[id].Grant)
+		}
+	}
+	for _, g := range grants {
 		if g.Role == RoleCoordinator || region != "" && region != g.Region {
 			return AllRegions
 		}

@@ -20,6 +20,12 @@ func TestWhoMayAppendWhatToTheRoster(t *testing.T) {
 	lost := c.Device(c.Coordinator.Owner)
 	c.RevokeDevice(lost)
 
+	former := c.Person("Former", syncproto.RoleMonitor, otherRegion)
+	c.Append(c.Root, syncproto.RosterRecord{Revoke: &syncproto.Revoke{Grant: &former.Grant}})
+	rename := func(p *prototest.Person) syncproto.RosterRecord {
+		return syncproto.RosterRecord{Member: &syncproto.Member{Person: p.ID, Name: "another name"}}
+	}
+
 	grant := func(p *prototest.Person, role syncproto.Role, region string) syncproto.RosterRecord {
 		return syncproto.RosterRecord{Grant: &syncproto.Grant{ID: c.Entity(), Person: p.ID, Role: role, Region: region}}
 	}
@@ -44,6 +50,11 @@ func TestWhoMayAppendWhatToTheRoster(t *testing.T) {
 		root, coordinator, regional, leader, monitor, unknown, old syncproto.Code
 	}{
 		{"a member", member, ok, ok, ok, no, no, no, no},
+		{"another name in the region", rename(c.Monitor.Owner), ok, ok, ok, no, no, no, no},
+		{"another name in another region", rename(elsewhere.Owner), ok, ok, no, no, no, no, no},
+		{"another name of a coordinator", rename(c.Coordinator2.Owner), ok, ok, no, no, no, no, no},
+		{"another name of a former member of another region", rename(former), ok, ok, no, no, no, no, no},
+		{"a device of a former member of another region", device(former), ok, ok, no, no, no, no, no},
 		{"a server", server(), ok, ok, no, no, no, no, no},
 		{"a device of nobody's region", device(fresh), ok, ok, ok, no, no, no, no},
 		{"a device of the region", device(c.Monitor.Owner), ok, ok, ok, no, no, no, no},
