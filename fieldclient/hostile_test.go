@@ -186,3 +186,88 @@ func TestWhatComesBeforeTheDamageOfAStickIsTaken(t *testing.T) {
 		t.Errorf("what was whole on the stick was not taken: %v", err)
 	}
 }
+
+// A server may relay what only a newer program can read. The cursor goes on, and comes back with the update.
+func TestWhatCouldNotBeReadIsAskedForAgainAfterAnUpdate(t *testing.T) {
+	ctx := context.Background()
+	o := newTeam(t)
+	saule := o.laptop("Saule", syncproto.RoleCoordinator, syncproto.AllRegions)
+	o.share()
+	registry, epoch := saule.Roster().Registry(), syncproto.Hash{1}
+	at := func(n uint64) syncproto.Cursor { return syncproto.Cursor{Epoch: epoch, Position: n} }
+	page := func(next uint64, packet []byte) {
+		t.Helper()
+		s := &syncRun{c: saule.Client}
+		if err := s.takePage(ctx, registry, []syncproto.PullItem{{Position: next, Packet: packet, Received: 1}}, at(next)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	readable := func(n uint64) []byte {
+		return facility(t, saule, saule.Device().ID, saule.keys.signing, 1, "other").Packet.Encode()
+	}
+	page(1, readable(1))
+	page(2, []byte("of a newer program"))
+	page(3, readable(3))
+	page(4, []byte("of a newer program"))
+	begin := func() uint64 {
+		t.Helper()
+		c, err := saule.fromUnread(ctx, registry, at(4))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return c.Position
+	}
+	if n := begin(); n != 4 {
+		t.Errorf("the same program asks again from %d", n)
+	}
+	if err := saule.Client.Close(); err != nil {
+		t.Fatal(err)
+	}
+	saule.cfg.App = "newer"
+	saule.unlock()
+	if n := begin(); n != 1 {
+		t.Errorf("a newer program begins at %d", n)
+	}
+	if n := begin(); n != 4 {
+		t.Errorf("it begins at %d again and again", n)
+	}
+}
+
+func TestLongTextsAreSavedInAsManyChangesetsAsTheyNeed(t *testing.T) {
+	ctx := context.Background()
+	o := newTeam(t)
+	saule := o.laptop("Saule", syncproto.RoleCoordinator, syncproto.AllRegions)
+	o.share()
+	visit := saule.visit(saule)
+	kind, _ := syncproto.KindNamed("observation")
+	long := slices.IndexFunc(kind.Fields, func(f syncproto.FieldSpec) bool { return f.Type == syncproto.TypeLong })
+	f := kind.Fields[long]
+	var changes []Change
+	for range 9 {
+		id, _ := syncproto.RandomID(rand.Reader)
+		value, err := f.ParseValue(string(bytes.Repeat([]byte("x"), 60<<10)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		changes = append(changes, Change{Kind: syncproto.KindCreate, Entity: id, Field: kind.ID},
+			Change{Kind: syncproto.KindSet, Entity: id, Field: f.ID, Flags: f.Flags(), Value: value})
+	}
+	saved, err := saule.Save(ctx, visit, changes)
+	if err != nil || saved.Operations != len(changes) {
+		t.Fatalf("%d of %d saved: %v", saved.Operations, len(changes), err)
+	}
+}
+
+func TestALabelDoesNotWriteOverTheWordsBesideIt(t *testing.T) {
+	for label, want := range map[string]string{
+		"Aru's ThinkPad":                         "Aru's ThinkPad",
+		"Әрудің ноутбугі":                        "Әрудің ноутбугі",
+		"x\r\x1b[2Kwords: babab":                 "x??[2Kwords: babab",
+		"two\nlines":                             "two?lines",
+		"turned " + string(rune(0x202e)) + "abc": "turned ?abc",
+	} {
+		if got := printable(label); got != want {
+			t.Errorf("%q shows as %q, want %q", label, got, want)
+		}
+	}
+}

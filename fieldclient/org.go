@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strings"
 	"time"
+	"unicode"
 
 	"kua/fieldclient/vault"
 	"kua/internal/setupcode"
@@ -412,7 +413,7 @@ func (c *Client) pending(ctx context.Context, root ed25519.PublicKey, e syncprot
 		p.Fault = err.Error()
 		return p, nil
 	}
-	p.Label = p.request.Label
+	p.Label = printable(p.request.Label)
 	err := c.getState(ctx, stateInvite(e.Invitation), &p.want)
 	if errors.Is(err, vault.ErrNotFound) {
 		p.Fault = "invited from another coordinator's laptop: approve it there"
@@ -422,12 +423,27 @@ func (c *Client) pending(ctx context.Context, root ed25519.PublicKey, e syncprot
 		return p, err
 	}
 	p.Name, p.Role, p.Region = p.want.Name, string(p.want.Role), p.want.Region
-	if err := errors.Join(p.request.Check(root), p.request.CheckCode(root, p.want.Code[:])); err != nil || p.request.Invitation != e.Invitation {
+	if p.request.Invitation != e.Invitation {
+		p.Fault = "do not approve: the request is for another invitation than the server says"
+		return p, nil
+	}
+	if err := p.request.CheckCode(root, p.want.Code[:]); err != nil {
 		p.Fault = fmt.Sprintf("do not approve: %v", err)
 		return p, nil
 	}
 	p.Words = syncproto.Words(p.request.Transcript(root))
 	return p, nil
+}
+
+// printable returns a label as one line without anything that moves a terminal's cursor or turns text around: anybody can
+// send a request, and must not write over the words beside it.
+func printable(label string) string {
+	return strings.Map(func(r rune) rune {
+		if !unicode.IsPrint(r) {
+			return '?'
+		}
+		return r
+	}, strings.ToValidUTF8(label, "?"))
 }
 
 // Approve signs a laptop's certificate after the two people have compared the six words. words is what the other

@@ -56,6 +56,10 @@ func (c *Client) saveAll(ctx context.Context, scope syncproto.ScopeID, changes [
 	for len(changes) > 0 {
 		n := min(len(changes), syncproto.MaxOps)
 		id, err := c.save(ctx, scope, changes[:n], nil)
+		for syncproto.CodeOf(err) == syncproto.CodeTooLarge && n > 1 { // long texts: more changesets of fewer changes
+			n /= 2
+			id, err = c.save(ctx, scope, changes[:n], nil)
+		}
 		if err != nil {
 			return saved, fmt.Errorf("saving: %w", err)
 		}
@@ -164,7 +168,12 @@ func (c *Client) sealer(scope syncproto.ScopeID, h *syncproto.Header) (syncproto
 		return nil, errNoKey
 	}
 	h.Key = &syncproto.KeyRef{Epoch: s.current.epoch, Commitment: key.Commitment()}
-	return func(aad, plaintext []byte) ([]byte, error) { return seal.SealBody(c.cfg.Rand, key, aad, plaintext) }, nil
+	return func(aad, plaintext []byte) ([]byte, error) {
+		if len(plaintext) > syncproto.MaxPacket {
+			return nil, syncproto.Refuse(syncproto.CodeTooLarge, "%d bytes of values, the limit is %d", len(plaintext), syncproto.MaxPacket)
+		}
+		return seal.SealBody(c.cfg.Rand, key, aad, plaintext)
+	}, nil
 }
 
 func (c *Client) clockEvidence(now time.Time) *syncproto.ClockEvidence {

@@ -322,6 +322,9 @@ func (s *syncRun) scope(ctx context.Context, id syncproto.ScopeID, readable bool
 	if err != nil {
 		return err
 	}
+	if cursor, err = s.c.fromUnread(ctx, id, cursor); err != nil {
+		return err
+	}
 	if cursor.Epoch != a.Epoch || !a.CursorOK || withheld > 0 { // what came without its values may be had with them now
 		cursor = syncproto.Cursor{Epoch: a.Epoch}
 	}
@@ -666,6 +669,9 @@ func (s *syncRun) takePage(ctx context.Context, scope syncproto.ScopeID, items [
 	defer s.c.mu.Unlock()
 	err := s.c.absorb(ctx, arrivals, func(tx *vault.Tx) error {
 		if bad > 0 {
+			if err := s.c.rememberUnread(tx, scope, next.Epoch); err != nil {
+				return err
+			}
 			if err := s.c.note(tx, Incident{What: "the server sent work that does not verify", Scope: scope.String()}); err != nil {
 				return err
 			}
@@ -674,6 +680,52 @@ func (s *syncRun) takePage(ctx context.Context, scope syncproto.ScopeID, items [
 	})
 	s.report.Received += len(arrivals)
 	return err
+}
+
+// stateUnread remembers where in a scope something came first that this program could not read. A newer one may: it begins
+// there again (docs/protocol.md §11, I16).
+func stateUnread(s syncproto.ScopeID) string { return "unread/" + s.String() }
+
+type unreadState struct {
+	App  string           `cbor:"1,keyasint"`
+	From syncproto.Cursor `cbor:"2,keyasint"`
+}
+
+func (c *Client) rememberUnread(tx *vault.Tx, scope syncproto.ScopeID, epoch syncproto.Hash) error {
+	if _, err := tx.Get(stateUnread(scope)); !errors.Is(err, vault.ErrNotFound) {
+		return err
+	}
+	from := syncproto.Cursor{Epoch: epoch}
+	b, err := tx.Get(stateCursor(scope))
+	if err == nil {
+		err = syncproto.DecodeMessage(b, &from)
+	}
+	if err != nil && !errors.Is(err, vault.ErrNotFound) {
+		return err
+	}
+	return putState(tx, stateUnread(scope), unreadState{c.cfg.App, from})
+}
+
+// fromUnread returns where to begin in a scope: where the cursor is, or, in the first sync of another build, where
+// something could not be read.
+func (c *Client) fromUnread(ctx context.Context, scope syncproto.ScopeID, cursor syncproto.Cursor) (syncproto.Cursor, error) {
+	var u unreadState
+	err := c.getState(ctx, stateUnread(scope), &u)
+	if errors.Is(err, vault.ErrNotFound) || err == nil && u.App == c.cfg.App {
+		return cursor, nil
+	}
+	if err != nil {
+		return cursor, err
+	}
+	if u.From.Epoch == cursor.Epoch && u.From.Position < cursor.Position {
+		cursor = u.From
+	}
+	return cursor, c.vault.InTx(ctx, func(tx *vault.Tx) error {
+		if err := putState(tx, stateCursor(scope), cursor); err != nil {
+			return err
+		}
+		return tx.Delete(stateUnread(scope))
+	})
 }
 
 func (s *syncRun) keepCursor(ctx context.Context, scope syncproto.ScopeID, cur syncproto.Cursor) error {
