@@ -271,3 +271,12 @@ func TestALabelDoesNotWriteOverTheWordsBesideIt(t *testing.T) {
 		}
 	}
 }
+
+func TestAnAnswerOfCountlessTinyItemsIsRefused(t *testing.T) {
+	if _, err := sequence(make([]byte, maxItems+1)); err == nil {
+		t.Error("an answer has as many items as bytes")
+	}
+	if items, err := sequence(make([]byte, maxItems)); err != nil || len(items) != maxItems {
+		t.Errorf("%d items: %v", len(items), err)
+	}
+}

@@ -42,10 +42,16 @@ func decompress(b []byte) ([]byte, error) {
 	return out, nil
 }
 
+// maxItems bounds the items of one answer: far more than a page holds, and little memory for items of one byte.
+const maxItems = 1 << 17
+
 // sequence splits a CBOR sequence into its items, each checked against the profile.
 func sequence(b []byte) ([][]byte, error) {
 	var out [][]byte
 	for len(b) > 0 {
+		if len(out) == maxItems {
+			return nil, fmt.Errorf("splitting a sequence: it has more than %d items", maxItems)
+		}
 		var raw cbor.RawMessage
 		rest, err := cbor.UnmarshalFirst(b, &raw)
 		if err != nil {

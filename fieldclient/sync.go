@@ -252,9 +252,10 @@ func (s *syncRun) scopes(ctx context.Context) error {
 		s.report.Warnings = append(s.report.Warnings, "this laptop was revoked: its work is delivered, nothing is fetched")
 	}
 	registry := s.c.rep.Roster().Registry()
-	ids := []syncproto.ScopeID{registry}
+	ids, listedOnce := []syncproto.ScopeID{registry}, map[syncproto.ScopeID]bool{registry: true}
 	add := func(id syncproto.ScopeID) {
-		if !slices.Contains(ids, id) {
+		if !listedOnce[id] {
+			listedOnce[id] = true
 			ids = append(ids, id)
 		}
 	}
