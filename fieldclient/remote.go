@@ -9,7 +9,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
+	"net/url"
 	"strconv"
 	"sync"
 	"time"
@@ -44,13 +46,13 @@ const (
 )
 
 // NewRemote returns a connection to a server for this laptop.
-func (c *Client) NewRemote(url string) *Remote {
+func (c *Client) NewRemote(base string) *Remote {
 	transport := c.cfg.Transport
 	if transport == nil {
 		transport = &http.Transport{TLSClientConfig: &tls.Config{MinVersion: tls.VersionTLS13}, DisableCompression: true,
 			MaxIdleConnsPerHost: 4, Proxy: http.ProxyFromEnvironment}
 	}
-	return &Remote{base: url, now: c.cfg.Now,
+	return &Remote{base: base, now: c.cfg.Now,
 		prover: dpop.Prover{Key: c.keys.signing, Now: c.cfg.Now, Rand: c.cfg.Rand},
 		http: &http.Client{Timeout: requestTimeout, Transport: transport,
 			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }},
@@ -73,6 +75,19 @@ func (e *RemoteError) Error() string {
 // asks again.
 var ErrUnreachable = errors.New("the server cannot be reached")
 
+// ErrOpenLine says that a server's address would send who syncs what in clear. Nothing was sent.
+var ErrOpenLine = errors.New("the address of the server must begin with https:// unless it is on this machine; nothing was sent")
+
+// sealedLine reports whether a server is reached over TLS, or is on this machine.
+func sealedLine(base string) bool {
+	u, err := url.Parse(base)
+	if err != nil {
+		return false
+	}
+	ip := net.ParseIP(u.Hostname())
+	return u.Scheme == "https" || u.Scheme == "http" && (u.Hostname() == "localhost" || ip != nil && ip.IsLoopback())
+}
+
 // request is one call. Body may be sent several times.
 type request struct {
 	method, path string
@@ -93,6 +108,9 @@ type answer struct {
 // do sends a request, with a fresh proof each time, and tries again after a stale nonce, a full server or a lost
 // connection, with full jitter.
 func (r *Remote) do(ctx context.Context, q request) (*answer, error) {
+	if !sealedLine(r.base) {
+		return nil, fmt.Errorf("%w: %s", ErrOpenLine, plainLine(r.base))
+	}
 	for try := 1; ; try++ {
 		a, err := r.once(ctx, q)
 		var refusal *RemoteError
@@ -181,10 +199,22 @@ func (r *Remote) once(ctx context.Context, q request) (*answer, error) {
 func refusalOf(res *http.Response, body []byte) error {
 	e := &RemoteError{Status: res.StatusCode}
 	_ = json.Unmarshal(body, &e.Problem) // an answer that is not a problem document keeps its status
+	e.Problem.Code, e.Problem.Detail = syncproto.Code(plainLine(string(e.Problem.Code))), plainLine(e.Problem.Detail)
 	if s, err := strconv.Atoi(res.Header.Get("Retry-After")); err == nil && s >= 0 && s <= 300 {
 		e.after = time.Duration(s) * time.Second
 	}
 	return e
+}
+
+const maxDetail = 500
+
+// plainLine bounds a server's words and keeps them to one line of plain text: they are shown on a terminal, which would
+// obey more.
+func plainLine(s string) string {
+	if len(s) > maxDetail {
+		s = s[:maxDetail] + "…"
+	}
+	return printable(s)
 }
 
 func (r *Remote) keepNonce(h http.Header) {

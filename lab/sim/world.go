@@ -29,7 +29,7 @@ import (
 
 const (
 	passphrase = "seven quiet words for a test"
-	address    = "http://kua.test"
+	address    = "https://kua.test"
 )
 
 var quick = vault.KDF{MemoryKiB: 64, Passes: 1, Lanes: 1}
