@@ -76,3 +76,15 @@ func byteStrings(b []byte) ([][]byte, error) {
 	}
 	return out, nil
 }
+
+func rawSequence(items [][]byte) ([]byte, error) {
+	var out []byte
+	for _, b := range items {
+		e, err := syncproto.EncodeMessage(b)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, e...)
+	}
+	return out, nil
+}
