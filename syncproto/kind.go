@@ -114,6 +114,7 @@ const (
 	RoleHealth      Role = "health"      // a monitor who is a doctor or psychologist
 	RoleAuditor     Role = "auditor"     // reads structure and proofs of every scope; no keys, no writing
 	RoleProtection  Role = "protection"  // orders erasures under the data-protection law
+	RoleCustodian   Role = "custodian"   // opens identities, always together with a second custodian; reads nothing else
 )
 
 // roleSpec is one row of the table of roles.
@@ -131,6 +132,7 @@ var roles = map[Role]roleSpec{
 	RoleHealth:      {rights: RightOpenScope, onTeam: RightWrite | RightMedical},
 	RoleAuditor:     {reads: true},
 	RoleProtection:  {rights: RightErase | RightWrite, reads: true, keyHeld: true},
+	RoleCustodian:   {},
 }
 
 // Known reports whether the role is in the table.

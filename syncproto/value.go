@@ -101,6 +101,20 @@ func (f *FieldSpec) parseValue(s string) ([]byte, error) {
 	return nil, fmt.Errorf("values of type %q cannot be typed", f.Type)
 }
 
+// BytesValue encodes a value of TypeBytes.
+func BytesValue(b []byte) []byte { return appendBytes(nil, b) }
+
+// BytesOf returns the bytes of a value of TypeBytes; ok is false where it is none.
+func BytesOf(value []byte) (b []byte, ok bool) {
+	c := cursor{b: value}
+	m, n, err := c.head()
+	if err != nil || m != majorBytes {
+		return nil, false
+	}
+	b, err = c.take(n)
+	return b, err == nil && c.done()
+}
+
 func parseBool(s string) ([]byte, error) {
 	switch s {
 	case "yes", "true", "1":
