@@ -49,7 +49,7 @@ func (c *Client) answerChanges(ctx context.Context, scope syncproto.ScopeID, id 
 		if !ok {
 			continue
 		}
-		heads, err := c.heads(ctx, Target{scope, id, f})
+		heads, err := c.heads(ctx, Target{Scope: scope, Entity: id, Field: f})
 		if err != nil {
 			return nil, err
 		}

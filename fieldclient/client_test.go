@@ -34,7 +34,7 @@ func TestTwoMonitorsDisagreeAndTheLeaderSettles(t *testing.T) {
 	}
 	spec := field(t, "visit", "population")
 	value, _ := spec.ParseValue("421")
-	if _, err := marat.Resolve(ctx, Target{visit, syncproto.EntityID(visit), spec}, value, "counted at roll call"); err != nil {
+	if _, err := marat.Resolve(ctx, Target{Scope: visit, Entity: syncproto.EntityID(visit), Field: spec}, value, "counted at roll call"); err != nil {
 		t.Fatal(err)
 	}
 	for _, l := range []*laptop{aru, dana, saule} {
@@ -55,7 +55,7 @@ func TestTwoMonitorsDisagreeAndTheLeaderSettles(t *testing.T) {
 			t.Errorf("%s holds another state after unlocking again: %v", l.name, err)
 		}
 	}
-	h, err := aru.History(ctx, Target{visit, syncproto.EntityID(visit), spec})
+	h, err := aru.History(ctx, Target{Scope: visit, Entity: syncproto.EntityID(visit), Field: spec})
 	if err != nil || len(h) != 3 || h[2].Reason != "counted at roll call" {
 		t.Errorf("the history does not tell who answered and why it was settled: %+v %v", h, err)
 	}
@@ -78,7 +78,7 @@ func TestAForeignOverwriteWaitsForAnEndorsement(t *testing.T) {
 	if f.Conflict || len(f.Review) != 1 || f.Review[0].Replaced.Value != "two cells without windows" {
 		t.Fatalf("a foreign overwrite does not stand as a review item: %+v", f)
 	}
-	target := Target{visit, syncproto.EntityID(visit), field(t, "visit", "summary")}
+	target := Target{Scope: visit, Entity: syncproto.EntityID(visit), Field: field(t, "visit", "summary")}
 	if _, err := dana.Endorse(ctx, target); err == nil {
 		t.Error("a monitor endorsed their own overwrite")
 	}
@@ -176,7 +176,7 @@ func TestErasedValuesAreGoneAndNeverComeBack(t *testing.T) {
 	saule.set(visit, "summary", "secretword of a witness")
 	saule.set(visit, "title", "kept title")
 	carry(t, saule, gulnar)
-	target := Target{visit, syncproto.EntityID(visit), field(t, "visit", "summary")}
+	target := Target{Scope: visit, Entity: syncproto.EntityID(visit), Field: field(t, "visit", "summary")}
 	if _, err := gulnar.Erase(ctx, target, "request of the person"); err != nil {
 		t.Fatal(err)
 	}

@@ -18,7 +18,7 @@ func TestRequestsThatAreBrokenOffLeaveTheRecordsWhole(t *testing.T) {
 	saule := o.laptop("Saule", syncproto.RoleCoordinator, syncproto.AllRegions)
 	o.share()
 	visit := saule.visit(saule)
-	target := Target{visit, syncproto.EntityID(visit), field(t, "visit", "summary")}
+	target := Target{Scope: visit, Entity: syncproto.EntityID(visit), Field: field(t, "visit", "summary")}
 	var wait sync.WaitGroup
 	saved := 0
 	for w := range 4 {
@@ -72,7 +72,7 @@ func TestTwoWindowsOfOnePersonDoNotConflict(t *testing.T) {
 		wait.Go(func() {
 			for i := range 10 {
 				v, _ := spec.ParseValue(strconv.Itoa(w*100 + i))
-				if _, err := saule.Set(ctx, Target{visit, syncproto.EntityID(visit), spec}, v); err != nil {
+				if _, err := saule.Set(ctx, Target{Scope: visit, Entity: syncproto.EntityID(visit), Field: spec}, v); err != nil {
 					t.Error(err)
 				}
 			}

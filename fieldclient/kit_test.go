@@ -159,7 +159,7 @@ func (l *laptop) set(visit syncproto.ScopeID, name, value string) {
 	f := field(l.t, "visit", name)
 	v, err := f.ParseValue(value)
 	if err == nil {
-		_, err = l.Set(context.Background(), Target{visit, syncproto.EntityID(visit), f}, v)
+		_, err = l.Set(context.Background(), Target{Scope: visit, Entity: syncproto.EntityID(visit), Field: f}, v)
 	}
 	if err != nil {
 		l.t.Fatalf("%s sets %s: %v", l.name, name, err)

@@ -148,11 +148,13 @@ func (c *Client) itemID(scope syncproto.ScopeID, item, instance string) (id sync
 	return id, nil
 }
 
-// Target names a field of a record.
+// Target names a field of a record and what the person saw of it. An edit refers to nothing else: what arrived between
+// the look and the save stands beside it.
 type Target struct {
 	Scope  syncproto.ScopeID
 	Entity syncproto.EntityID
 	Field  *syncproto.FieldSpec
+	Seen   []Seen // nil: what stands when it is saved; empty: nothing was there
 }
 
 // Set gives a field a value. It replaces what this person wrote before, and at most one answer of somebody else,
@@ -170,11 +172,11 @@ func (c *Client) Clear(ctx context.Context, t Target) (Saved, error) {
 func (c *Client) edit(ctx context.Context, t Target, ch Change) (Saved, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	heads, err := c.heads(ctx, t)
+	seen, err := c.refers(ctx, t)
 	if err != nil {
-		return Saved{}, err
+		return Saved{}, fmt.Errorf("changing %s: %w", t.Field.Name, err)
 	}
-	ch.Refers = heads
+	ch.Refers = seen
 	return c.saveAll(ctx, t.Scope, []Change{ch})
 }
 
@@ -208,16 +210,16 @@ func refs(heads []syncproto.Head) []syncproto.OpRef {
 	return out
 }
 
-// Resolve settles a conflict with a value and a reason. It hides exactly the answers that stand now: one that arrives
+// Resolve settles a conflict with a value and a reason. It hides exactly the answers that were seen: one that arrives
 // later opens the conflict again.
 func (c *Client) Resolve(ctx context.Context, t Target, value []byte, reason string) (Saved, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	heads, err := c.heads(ctx, t)
+	seen, err := c.refers(ctx, t)
 	if err != nil {
-		return Saved{}, err
+		return Saved{}, fmt.Errorf("resolving %s: %w", t.Field.Name, err)
 	}
-	if len(heads) == 0 {
+	if len(seen) == 0 {
 		return Saved{}, fmt.Errorf("resolving %s: nobody has answered it", t.Field.Name)
 	}
 	note, err := syncproto.EncodeMessage(reason)
@@ -225,7 +227,7 @@ func (c *Client) Resolve(ctx context.Context, t Target, value []byte, reason str
 		return Saved{}, err
 	}
 	return c.saveAll(ctx, t.Scope, []Change{
-		{Kind: syncproto.KindResolve, Entity: t.Entity, Field: t.Field.ID, Value: value, Refers: heads},
+		{Kind: syncproto.KindResolve, Entity: t.Entity, Field: t.Field.ID, Value: value, Refers: seen},
 		{Kind: syncproto.KindSet, Entity: t.Entity, Field: ReasonField, Flags: syncproto.FlagPersonal, Value: note},
 	})
 }
@@ -233,7 +235,7 @@ func (c *Client) Resolve(ctx context.Context, t Target, value []byte, reason str
 // ReasonField is the pseudo-field under which the reason of a decision is kept beside it, in the same changeset.
 const ReasonField syncproto.Field = 1
 
-// Endorse accepts the foreign retirements on a field that wait for it.
+// Endorse accepts the foreign retirements on a field that wait for it: those whose author's statement was seen.
 func (c *Client) Endorse(ctx context.Context, t Target) (Saved, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -245,13 +247,21 @@ func (c *Client) Endorse(ctx context.Context, t Target) (Saved, error) {
 	if f == nil || len(f.Reviews) == 0 {
 		return Saved{}, fmt.Errorf("endorsing %s: nothing waits for it", t.Field.Name)
 	}
-	seen := map[syncproto.OpRef]bool{}
 	var named []syncproto.OpRef
 	for _, r := range f.Reviews {
-		if !seen[r.By] {
-			seen[r.By] = true
+		if !slices.Contains(named, r.By) {
 			named = append(named, r.By)
 		}
+	}
+	if t.Seen != nil {
+		seen, err := c.refers(ctx, t)
+		if err != nil {
+			return Saved{}, fmt.Errorf("endorsing %s: %w", t.Field.Name, err)
+		}
+		named = slices.DeleteFunc(named, func(r syncproto.OpRef) bool { return !slices.Contains(seen, r) })
+	}
+	if len(named) == 0 {
+		return Saved{}, fmt.Errorf("endorsing %s: nothing that was seen waits for it", t.Field.Name)
 	}
 	return c.saveAll(ctx, t.Scope, []Change{{Kind: syncproto.KindEndorse, Entity: t.Entity, Field: t.Field.ID, Refers: named}})
 }

@@ -203,12 +203,12 @@ func (c *Client) fieldView(ctx context.Context, r replica.RecordView, s *syncpro
 }
 
 // actsOn reports whether an operation belongs to a field's history. Creations carry the kind of record as their field.
-func actsOn(o syncproto.MergeOp, field syncproto.Field) bool {
-	switch o.Kind {
+func actsOn(kind syncproto.Kind, on, field syncproto.Field) bool {
+	switch kind {
 	case syncproto.KindCreate, syncproto.KindRemove, syncproto.KindRestore:
 		return field == syncproto.FieldExistence
 	}
-	return o.Field == field
+	return on == field
 }
 
 // History returns every operation on a field, oldest first by its author's clock: who wrote, replaced, resolved,
@@ -223,7 +223,7 @@ func (c *Client) History(ctx context.Context, t Target) ([]Statement, error) {
 	out := []Statement{}
 	for _, contribution := range r.Log {
 		for _, o := range contribution.Ops {
-			if !actsOn(o, t.Field.ID) {
+			if !actsOn(o.Kind, o.Field, t.Field.ID) {
 				continue
 			}
 			st, err := c.statement(ctx, r, syncproto.OpRef{Changeset: contribution.Changeset, Index: o.Index}, t.Field)

@@ -1,0 +1,82 @@
+package fieldclient
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+
+	"kua/internal/replica"
+	"kua/syncproto"
+)
+
+// Seen names one statement that a person had before their eyes: a Statement's changeset and index.
+type Seen struct {
+	Changeset syncproto.ChangesetID `json:"changeset"`
+	Index     int                   `json:"index"`
+}
+
+// SeenOf names what a view of a field shows, for the save that follows it. It is never nil: a person who saw an empty
+// field has seen no answer.
+func SeenOf(f FieldView) []Seen {
+	out := make([]Seen, 0, len(f.Heads))
+	for _, h := range f.Heads {
+		out = append(out, Seen{h.Changeset, h.Index})
+	}
+	return out
+}
+
+// refers returns the operations that an edit of a field refers to: what the person saw or, where Target.Seen is nil,
+// what stands now; everybody's on a shared field, this person's own on a personal one.
+func (c *Client) refers(ctx context.Context, t Target) ([]syncproto.OpRef, error) {
+	if t.Seen == nil {
+		return c.heads(ctx, t)
+	}
+	me, err := c.Person()
+	if err != nil {
+		return nil, err
+	}
+	if len(t.Seen) > syncproto.MaxDots {
+		return nil, syncproto.Refuse(syncproto.CodeTooLarge, "%d statements seen, the limit is %d", len(t.Seen), syncproto.MaxDots)
+	}
+	var out []syncproto.OpRef
+	for _, s := range t.Seen {
+		at, err := c.seenAt(ctx, t, s)
+		if err != nil {
+			return nil, err
+		}
+		foreign := t.Field.Class == syncproto.Personal && at.person != me.Person
+		if at.entity != t.Entity || foreign || slices.Contains(out, at.ref) {
+			continue // another record's, which this one stands for too; another person's; named twice
+		}
+		out = append(out, at.ref)
+	}
+	return out, nil
+}
+
+// place is where a statement that was seen is now: its row changes whenever the records are made anew.
+type place struct {
+	ref    syncproto.OpRef
+	entity syncproto.EntityID
+	person syncproto.PersonID
+}
+
+// seenAt finds a statement on the field of a target, or on the same field of another record of the scope. Anything else
+// cannot have been on the person's screen beside this field.
+func (c *Client) seenAt(ctx context.Context, t Target, s Seen) (place, error) {
+	l, err := c.rep.Changeset(ctx, s.Changeset)
+	if errors.Is(err, replica.ErrNotFound) {
+		return place{}, fmt.Errorf("what was seen, changeset %s, is not on this laptop: %w", s.Changeset, err)
+	}
+	if err != nil {
+		return place{}, err
+	}
+	cs, err := c.changesetOf(ctx, l, nil)
+	if err != nil {
+		return place{}, err
+	}
+	if l.Scope != t.Scope || s.Index < 0 || s.Index >= len(cs.Ops) || !actsOn(cs.Ops[s.Index].Kind, cs.Ops[s.Index].Field, t.Field.ID) {
+		return place{}, fmt.Errorf("what was seen, operation %d of changeset %s, is not on the field %s", s.Index, s.Changeset, t.Field.Name)
+	}
+	return place{syncproto.OpRef{Changeset: uint64(l.Row), Index: s.Index}, cs.Ops[s.Index].Entity, l.Person}, nil
+}
