@@ -334,7 +334,11 @@ func (c *Client) mergeOnly(ctx context.Context, items []arrival) ([]replica.Logg
 	if err != nil {
 		return nil, fmt.Errorf("merging: %w", err)
 	}
-	return c.showNew(ctx, first, byID)
+	logged, err := c.showNew(ctx, first, byID)
+	for i := range logged {
+		c.checklists.moved(logged[i].Scope)
+	}
+	return logged, err
 }
 
 // showNew shows every changeset that the log took since row first: arrivals, and what had been held for them.

@@ -91,6 +91,9 @@ type Client struct {
 	receipts map[syncproto.ChangesetID]receiptState
 	signed   map[syncproto.FeedID]signedUpTo
 	aliases  map[aliasKey][]syncproto.EntityID // records that were ever said to be the same as the key
+
+	templates  templates
+	checklists checklistCache
 }
 
 // ownFeed is the feed that this laptop appends to in one scope. A restored or copied laptop never appends to the feed
@@ -245,7 +248,8 @@ func (c *Client) Person() (syncproto.Member, error) {
 func load(ctx context.Context, cfg Config, v *vault.Vault) (*Client, error) {
 	c := &Client{cfg: cfg, vault: v, feeds: map[syncproto.ScopeID]*ownFeed{}, scopes: map[syncproto.ScopeID]*scopeKeys{},
 		spoiled: map[syncproto.ChangesetID]bool{}, noted: map[Incident]bool{}, refused: map[syncproto.ScopeID]bool{},
-		receipts: map[syncproto.ChangesetID]receiptState{}, aliases: map[aliasKey][]syncproto.EntityID{}, signed: map[syncproto.FeedID]signedUpTo{}}
+		receipts: map[syncproto.ChangesetID]receiptState{}, aliases: map[aliasKey][]syncproto.EntityID{}, signed: map[syncproto.FeedID]signedUpTo{},
+		templates: newTemplates(), checklists: newChecklistCache()}
 	var dev deviceKeys
 	if err := c.getState(ctx, stateDevice, &dev); err != nil {
 		return nil, err
@@ -284,6 +288,7 @@ func (c *Client) rebuild(ctx context.Context) error {
 	clear(c.scopes)
 	clear(c.spoiled)
 	c.forgetStates()
+	c.checklists.movedAll()
 	c.broken = c.mem.empty(ctx)
 	if c.broken == nil {
 		c.broken = c.rep.Clear(ctx)

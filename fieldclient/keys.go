@@ -189,6 +189,9 @@ func (c *Client) unlockBodies(ctx context.Context, s *scopeKeys) error {
 		}
 		list = append(list, values...)
 	}
+	if len(list) > 0 {
+		c.checklists.movedAll()
+	}
 	return c.show(ctx, list)
 }
 

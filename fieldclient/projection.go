@@ -197,6 +197,7 @@ func (c *Client) value(ctx context.Context, ref syncproto.OpRef) ([]byte, error)
 
 // hide drops values from the projection and the search index: after an erasure.
 func (c *Client) hide(ctx context.Context, row int64, places []int) error {
+	defer c.checklists.movedAll()
 	return sqldb.InTx(ctx, c.mem.Write, func(tx *sql.Tx) error {
 		for _, p := range places {
 			if _, err := tx.ExecContext(ctx, `DELETE FROM search WHERE rowid IN (SELECT id FROM value WHERE changeset = $1 AND place = $2)`, row, p); err != nil {

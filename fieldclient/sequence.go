@@ -20,12 +20,17 @@ func compress(items [][]byte) ([]byte, error) {
 		}
 		seq.Write(e)
 	}
+	return compressBytes(seq.Bytes())
+}
+
+// compressBytes returns one zstd frame.
+func compressBytes(b []byte) ([]byte, error) {
 	w, err := zstd.NewWriter(nil, zstd.WithEncoderLevel(zstd.SpeedFastest), zstd.WithEncoderConcurrency(1))
 	if err != nil {
 		return nil, err
 	}
 	defer w.Close()
-	return w.EncodeAll(seq.Bytes(), nil), nil
+	return w.EncodeAll(b, nil), nil
 }
 
 // decompress opens one zstd frame in bounded memory.

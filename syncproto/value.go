@@ -296,3 +296,47 @@ func TextOf(b []byte) string {
 	}
 	return formatItem(&cursor{b: b})
 }
+
+// AnswerOf returns what a value of TypeAnswer says: a text as a person typed it, or a silence. ok is false where it is
+// no answer.
+func AnswerOf(value []byte) (text string, silence Silence, ok bool) {
+	c := cursor{b: value}
+	n, err := c.array(2)
+	if err != nil || n == 0 {
+		return "", 0, false
+	}
+	s, err := c.uint()
+	if err != nil || s > uint64(AccessRefused) || (n == 1) == (s == uint64(Answered)) {
+		return "", 0, false
+	}
+	if n == 1 {
+		return "", Silence(s), c.done()
+	}
+	text = formatItem(&c)
+	return text, Answered, c.done()
+}
+
+// WordsOf returns the words of a value of TypeCodes, or of TypeCode; nil where it is neither.
+func WordsOf(value []byte) []string {
+	c := cursor{b: value}
+	n, err := c.array(MaxOps)
+	if err != nil {
+		if s := TextOf(value); s != "" {
+			return []string{s}
+		}
+		return nil
+	}
+	var out []string
+	for range n {
+		m, k, err := c.head()
+		if err != nil || m != majorText {
+			return nil
+		}
+		p, err := c.take(k)
+		if err != nil {
+			return nil
+		}
+		out = append(out, string(p))
+	}
+	return out
+}

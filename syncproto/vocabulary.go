@@ -82,7 +82,7 @@ var Vocabulary = []EntityKind{
 		{1102, "content", TypeText, Shared, RightRegistry, nil, "SHA-256 of the template's canonical bytes"},
 		{1103, "form", TypeText, Shared, RightRegistry, nil, "the form's id, the same in all its versions"},
 		{1104, "version", TypeText, Shared, RightRegistry, nil, "the form author's version"},
-		{1105, "state", TypeCode, Shared, RightRegistry, []string{"approved", "withdrawn"}, "only approved ones are offered for new visits"},
+		{1105, "state", TypeCode, Shared, RightRegistry, []string{"draft", "approved", "withdrawn"}, "only approved ones are offered for new visits"},
 		{1106, "parts", TypeInt, Shared, RightRegistry, nil, "number of parts of the content"},
 	}},
 	{ID: 1110, Name: "template-part", Help: "a part of a template's canonical bytes, zstd", Fields: []FieldSpec{
@@ -197,6 +197,7 @@ var Vocabulary = []EntityKind{
 		{2652, "repeat", TypeText, Shared, 0, nil, "the repeat"},
 		{2653, "parent", TypeRef, Shared, 0, nil, "the instance that it lies in, in nested repeats"},
 		{2654, "order", TypeText, Shared, 0, nil, "its place: fractional index and random suffix"},
+		{2655, "struck", TypeBool, Shared, 0, nil, "taken out by who added it; stays where others have answered in it"},
 	}},
 	{ID: 2700, Name: "evidence", Sealed: true, Help: "a photo, sound or file, sealed as it was taken", Fields: []FieldSpec{
 		{2701, "kind", TypeCode, Shared, 0, []string{"photo", "audio", "file"}, "what it is"},

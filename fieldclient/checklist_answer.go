@@ -1,0 +1,353 @@
+package fieldclient
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"kua/fieldclient/form"
+	"kua/syncproto"
+)
+
+// AnswerChange is what a person changes about one item; nil leaves a part as it is.
+type AnswerChange struct {
+	Value       *string       // as XForms writes it; "" takes the answer back. It ends a silence
+	Silence     *form.Silence // in place of a value; form.None opens the question again
+	Sources     *[]string     // observation, interview, document, management
+	Note        *string
+	Urgent      *bool
+	Links       *[]syncproto.EntityID // records of the visit that support the answer
+	Transcribed *bool                 // typed in later from paper
+	Minority    *string               // a minority view on the group's answer
+}
+
+// Answered is what a saved change did to the form: the places whose value, relevance, state or words changed, the item
+// itself included.
+type Answered struct {
+	Changed []form.Ref `json:"changed"`
+	Saved   Saved      `json:"saved"`
+}
+
+// ErrSource says that a kind of source is not one of those that the item allows.
+var ErrSource = errors.New("the item does not allow this kind of source")
+
+// Answer saves what a person says of one item, and returns when it is durable. A value that breaks the form's constraint
+// is kept; Problems reports it. What the form sets elsewhere, through triggers and defaults, is saved in the same
+// changeset. Errors of the form: form.ErrNoPlace, ErrNotAsked, ErrNotRelevant, ErrBadValue; ErrNoRight where an item is
+// for health experts only.
+func (k *Checklist) Answer(ctx context.Context, ref form.Ref, ch AnswerChange) (Answered, error) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	out, err := k.answer(ctx, ref, ch)
+	if err != nil {
+		k.moves = 0 // the form in memory may be ahead of what was saved
+		return out, fmt.Errorf("answering %s: %w", ref, err)
+	}
+	return out, nil
+}
+
+func (k *Checklist) answer(ctx context.Context, ref form.Ref, ch AnswerChange) (out Answered, err error) {
+	if err := k.refresh(ctx); err != nil {
+		return out, err
+	}
+	at, err := k.locate(k.mine, ref)
+	if err != nil {
+		return out, err
+	}
+	if err := allowedSources(at.node, ch.Sources); err != nil {
+		return out, err
+	}
+	out.Changed = []form.Ref{ref}
+	switch {
+	case ch.Silence != nil && *ch.Silence != form.None:
+		out.Changed, err = k.mine.in.Silent(ref, *ch.Silence)
+	case ch.Value != nil:
+		out.Changed, err = k.mine.in.Set(ref, *ch.Value)
+	case ch.Silence != nil:
+		out.Changed, err = k.mine.in.Silent(ref, form.None)
+	}
+	if err != nil {
+		return out, err
+	}
+	out.Saved, err = k.save(ctx, ref, ch, out.Changed, nil)
+	return out, err
+}
+
+func allowedSources(n *form.Node, given *[]string) error {
+	allowed := strings.Fields(kuaCell(n, "sources"))
+	if given == nil || len(allowed) == 0 {
+		return nil
+	}
+	for _, s := range *given {
+		if !slices.Contains(allowed, s) {
+			return fmt.Errorf("%w: %s; allowed are %s", ErrSource, s, strings.Join(allowed, ", "))
+		}
+	}
+	return nil
+}
+
+// pending gathers the changes of one save, and what memory takes over once they are durable.
+type pending struct {
+	k       *Checklist
+	ctx     context.Context
+	changes []Change
+	rows    []*row
+	said    map[syncproto.EntityID]*saidItem
+}
+
+// save writes what changed in the form of the person of this laptop: the answers that are kept and differ from what was
+// saved, the further parts of the item at ref, and new instances of repeats.
+func (k *Checklist) save(ctx context.Context, ref form.Ref, ch AnswerChange, changed []form.Ref, added *row) (Saved, error) {
+	c := k.c
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.checklists.at(k.scope) != k.moves {
+		return Saved{}, errMoved
+	}
+	p := &pending{k: k, ctx: ctx, said: map[syncproto.EntityID]*saidItem{}}
+	if added != nil {
+		if err := p.row(added); err != nil {
+			return Saved{}, err
+		}
+	}
+	for _, r := range append(slices.Clone(changed), k.defaults...) {
+		if err := p.value(r); err != nil {
+			return Saved{}, err
+		}
+	}
+	if ref != "" {
+		if err := p.further(ref, ch); err != nil {
+			return Saved{}, err
+		}
+	}
+	if len(p.changes) == 0 {
+		return Saved{}, nil
+	}
+	saved, err := c.saveAll(ctx, k.scope, p.changes)
+	if err != nil {
+		return saved, err
+	}
+	for _, r := range p.rows {
+		k.rows[r.id] = r
+	}
+	for id, s := range p.said {
+		k.said[id], k.items[itemKey{s.item, s.row}] = s, s
+	}
+	k.defaults, k.group = nil, nil
+	if now := c.checklists.at(k.scope); now == k.moves+uint64(len(saved.Changesets)) {
+		k.moves = now
+	} else {
+		k.moves = 0
+	}
+	return saved, nil
+}
+
+// errMoved says that something was merged between reading and saving: the caller reads again.
+var errMoved = errors.New("the checklist has changed meanwhile: try again")
+
+// item returns the item at a place with this person's statement, ready to be changed, with the operations that make
+// its record where it has none.
+func (p *pending) item(at located) (*saidItem, *Said, error) {
+	k := p.k
+	if err := k.settle(&at); err != nil {
+		return nil, nil, err
+	}
+	for _, r := range at.new {
+		if k.rows[r.id] == nil && !slices.ContainsFunc(p.rows, func(o *row) bool { return o.id == r.id }) {
+			if err := p.row(r); err != nil {
+				return nil, nil, err
+			}
+		}
+	}
+	id, err := k.recordOf(at.node, at.row)
+	if err != nil {
+		return nil, nil, err
+	}
+	s := p.said[id]
+	if s == nil {
+		s = &saidItem{record: id, item: k.keys.key[at.node], row: at.row, by: map[syncproto.PersonID]*Said{}}
+		if old := k.said[id]; old != nil {
+			*s = *old
+			s.by = make(map[syncproto.PersonID]*Said, len(old.by))
+			for person, said := range old.by {
+				s.by[person] = said
+			}
+		} else if err := p.create(s); err != nil {
+			return nil, nil, err
+		}
+		p.said[id] = s
+	}
+	mine := Said{Person: k.me}
+	if old := s.by[k.me]; old != nil {
+		mine = *old
+	} else {
+		m, _ := k.c.rep.Roster().Member(k.me)
+		mine.Name = m.Name
+	}
+	s.by[k.me] = &mine
+	return s, &mine, nil
+}
+
+func (p *pending) create(s *saidItem) error {
+	fields := map[string]string{"item": oneLine(s.item), "checklist": p.k.id.String()}
+	if s.row != (syncproto.EntityID{}) {
+		fields["row"] = s.row.String()
+	}
+	changes, err := createChanges("answer", s.record, fields)
+	p.changes = append(p.changes, changes...)
+	return err
+}
+
+func (p *pending) row(r *row) error {
+	fields := map[string]string{"checklist": p.k.id.String(), "repeat": oneLine(r.repeat), "order": r.order}
+	if r.parent != (syncproto.EntityID{}) {
+		fields["parent"] = r.parent.String()
+	}
+	changes, err := createChanges("row", r.id, fields)
+	p.changes, p.rows = append(p.changes, changes...), append(p.rows, r)
+	return err
+}
+
+// value saves the answer at a place of the form where it is kept and differs from what was saved.
+func (p *pending) value(ref form.Ref) error {
+	k := p.k
+	v, err := k.mine.in.View(ref)
+	if err != nil || !stored(v.Node) {
+		return nil // a section, a note, something calculated
+	}
+	at, err := k.locate(k.mine, ref)
+	if err != nil {
+		return err
+	}
+	if len(at.new) > 0 && v.Value == "" && v.Silence == form.None {
+		return nil
+	}
+	if was := k.saidAt(at); was == nil || was.by[k.me] == nil {
+		if v.Value == "" && v.Silence == form.None {
+			return nil
+		}
+	} else if said := was.by[k.me]; said.Value == v.Value && said.Silence == v.Silence {
+		return nil
+	}
+	s, mine, err := p.item(at)
+	if err != nil {
+		return err
+	}
+	if mine.Value == v.Value && mine.Silence == v.Silence {
+		return nil // twice in the list
+	}
+	mine.Value, mine.Silence = v.Value, v.Silence
+	name := "value"
+	if kuaCell(v.Node, "right") == "medical" {
+		name = "medical"
+	}
+	switch {
+	case v.Silence != form.None:
+		return p.set(s.record, name, syncproto.SilenceValue(syncproto.Silence(v.Silence)))
+	case v.Value == "":
+		return p.set(s.record, name, nil)
+	}
+	return p.set(s.record, name, syncproto.AnswerValue(v.Value))
+}
+
+// saidAt finds what was said at a place.
+func (k *Checklist) saidAt(at located) *saidItem {
+	if len(at.new) > 0 {
+		return nil
+	}
+	return k.items[itemKey{k.keys.key[at.node], at.row}]
+}
+
+// further saves the parts of an answer that are no value.
+func (p *pending) further(ref form.Ref, ch AnswerChange) error {
+	if ch.Sources == nil && ch.Note == nil && ch.Urgent == nil && ch.Links == nil && ch.Transcribed == nil && ch.Minority == nil {
+		return nil
+	}
+	at, err := p.k.locate(p.k.mine, ref)
+	if err != nil {
+		return err
+	}
+	if at.node.Kind != form.KindQuestion {
+		return form.ErrNotAsked
+	}
+	s, mine, err := p.item(at)
+	if err != nil {
+		return err
+	}
+	texts := map[string]string{}
+	if ch.Sources != nil {
+		mine.Sources = slices.Sorted(slices.Values(*ch.Sources))
+		texts["sources"] = strings.Join(mine.Sources, " ")
+	}
+	if ch.Note != nil {
+		mine.Note, texts["note"] = *ch.Note, *ch.Note
+	}
+	if ch.Minority != nil {
+		mine.Minority, texts["minority"] = *ch.Minority, *ch.Minority
+	}
+	if ch.Urgent != nil {
+		mine.Urgent, texts["urgent"] = *ch.Urgent, yesNo(*ch.Urgent)
+	}
+	if ch.Transcribed != nil {
+		mine.Transcribed, texts["transcribed"] = *ch.Transcribed, yesNo(*ch.Transcribed)
+	}
+	if ch.Links != nil {
+		mine.Links = *ch.Links
+		var words []string
+		for _, id := range *ch.Links {
+			words = append(words, id.String())
+		}
+		texts["links"] = strings.Join(words, " ")
+	}
+	return p.setTexts(s.record, texts)
+}
+
+func yesNo(b bool) string {
+	if b {
+		return "yes"
+	}
+	return "no"
+}
+
+func (p *pending) setTexts(record syncproto.EntityID, texts map[string]string) error {
+	kind, _ := syncproto.KindNamed("answer")
+	for i := range kind.Fields { // in one order: it is signed
+		f := &kind.Fields[i]
+		text, ok := texts[f.Name]
+		if !ok {
+			continue
+		}
+		var value []byte
+		if text != "" {
+			var err error
+			if value, err = f.ParseValue(text); err != nil {
+				return err
+			}
+		}
+		if err := p.set(record, f.Name, value); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// set gives a personal field of an answer a value; nil is "asked, no answer".
+func (p *pending) set(record syncproto.EntityID, name string, value []byte) error {
+	kind, _ := syncproto.KindNamed("answer")
+	f, err := kind.FieldNamed(name)
+	if err != nil {
+		return err
+	}
+	heads, err := p.k.c.heads(p.ctx, Target{Scope: p.k.scope, Entity: record, Field: f})
+	if err != nil {
+		return err
+	}
+	ch := Change{Kind: syncproto.KindSet, Entity: record, Field: f.ID, Flags: f.Flags(), Value: value, Refers: heads}
+	if value == nil {
+		ch.Kind = syncproto.KindClear
+	}
+	p.changes = append(p.changes, ch)
+	return nil
+}

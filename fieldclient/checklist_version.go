@@ -1,0 +1,149 @@
+package fieldclient
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"kua/fieldclient/form"
+	"kua/syncproto"
+)
+
+// ErrOtherForm says that a template is of another form, not another version of the same.
+var ErrOtherForm = errors.New("this template is of another form")
+
+// VersionPreview says what a move to another version of the form would mean. Nothing is lost by moving, and moving back
+// shows everything again.
+type VersionPreview struct {
+	From, To ChecklistVersion
+	New      []ItemWords  // questions that the checklist does not have now
+	Gone     []ItemWords  // questions that it would not have any more
+	Changed  []ItemWords  // questions of another type or with other choices
+	Away     []AwayAnswer // answers that would have no place: kept, and shown apart
+	Problems int          // what would keep this person's form from being complete
+}
+
+// ChecklistVersion names a version of a form.
+type ChecklistVersion struct {
+	Template syncproto.EntityID `json:"template"`
+	Version  string             `json:"version"`
+}
+
+// ItemWords is a question by its stable id and its words.
+type ItemWords struct {
+	Key   string `json:"item"`
+	Label string `json:"label"`
+}
+
+// PreviewMove says what a move to another version would mean.
+func (k *Checklist) PreviewMove(ctx context.Context, template syncproto.EntityID) (VersionPreview, error) {
+	t, g, err := k.c.Template(ctx, template)
+	if err != nil {
+		return VersionPreview{}, err
+	}
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if err := k.refresh(ctx); err != nil {
+		return VersionPreview{}, err
+	}
+	if t.ID != k.t.ID {
+		return VersionPreview{}, fmt.Errorf("moving checklist %s to template %s: %w", k.id, template, ErrOtherForm)
+	}
+	next := &Checklist{c: k.c, scope: k.scope, id: k.id, info: k.info, t: t, g: g, keys: keysOf(t), langs: k.langs, me: k.me,
+		rows: k.rows, said: k.said, items: k.items}
+	next.mine = next.sheet(next.isMine(), func(s *saidItem) (Said, bool) {
+		said := s.by[k.me]
+		if said == nil || !said.answered() {
+			return Said{}, false
+		}
+		return *said, true
+	})
+	p := VersionPreview{From: ChecklistVersion{k.info.Template, k.t.Version}, To: ChecklistVersion{template, t.Version},
+		Away: next.awayFrom(next.everybody()), Problems: len(next.mine.in.Validate())}
+	p.New, p.Changed = k.compare(next)
+	p.Gone, _ = next.compare(k)
+	return p, nil
+}
+
+// compare gives the questions that the next version has and this one lacks, and those that both have and that ask
+// something else there.
+func (k *Checklist) compare(next *Checklist) (added, changed []ItemWords) {
+	for n := range next.t.Root.All() {
+		if n.Kind != form.KindQuestion || n.Generated || n.Type == "note" {
+			continue
+		}
+		key := next.keys.key[n]
+		old := k.keys.node[key]
+		words := ItemWords{key, n.Label.In(next.langs...)}
+		switch {
+		case old == nil || old.Kind != form.KindQuestion:
+			added = append(added, words)
+		case old.Type != n.Type || old.Data != n.Data || !sameChoices(k.t, old, next.t, n):
+			changed = append(changed, words)
+		}
+	}
+	return added, changed
+}
+
+func sameChoices(a *form.Template, n *form.Node, b *form.Template, m *form.Node) bool {
+	x, okA := a.List(n.List)
+	y, okB := b.List(m.List)
+	if !okA || !okB {
+		return okA == okB
+	}
+	if len(x.Choices) != len(y.Choices) {
+		return false
+	}
+	for i := range x.Choices {
+		if x.Choices[i].Name != y.Choices[i].Name {
+			return false
+		}
+	}
+	return true
+}
+
+// Move fixes another version of the same form for the checklist, an approved one or one that it had before. Answers stay
+// as they are.
+func (k *Checklist) Move(ctx context.Context, template syncproto.EntityID) (Saved, error) {
+	if _, err := k.PreviewMove(ctx, template); err != nil {
+		return Saved{}, err
+	}
+	kind, _ := syncproto.KindNamed("checklist")
+	f, err := kind.FieldNamed("template")
+	if err != nil {
+		return Saved{}, err
+	}
+	value, err := f.ParseValue(template.String())
+	if err != nil {
+		return Saved{}, err
+	}
+	t := Target{Scope: k.scope, Entity: k.id, Field: f}
+	ok, err := k.mayUse(ctx, template, t)
+	if err != nil {
+		return Saved{}, err
+	}
+	if !ok {
+		return Saved{}, fmt.Errorf("moving checklist %s to template %s: %w", k.id, template, ErrNotApproved)
+	}
+	return k.c.Set(ctx, t, value)
+}
+
+// mayUse reports whether a version is approved, or was in use here before.
+func (k *Checklist) mayUse(ctx context.Context, template syncproto.EntityID, t Target) (bool, error) {
+	all, err := k.c.Templates(ctx)
+	if err != nil {
+		return false, err
+	}
+	for _, info := range all {
+		if info.ID == template && info.State == "approved" {
+			return true, nil
+		}
+	}
+	history, err := k.c.History(ctx, t)
+	for _, st := range history {
+		if st.Value == template.String() {
+			return true, err
+		}
+	}
+	return false, err
+}

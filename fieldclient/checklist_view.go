@@ -1,0 +1,255 @@
+package fieldclient
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+
+	"kua/fieldclient/form"
+	"kua/syncproto"
+)
+
+// Item is a question of a checklist as the person of this laptop sees it.
+type Item struct {
+	form.Part
+	Key     string             // the item's stable id
+	Record  syncproto.EntityID // of the answers; zero before anybody has answered
+	Mine    Said               // what this person says
+	Others  []Said             // what the other members say, by name
+	Agreed  []Said             // the group's answer; several where leaders differ
+	Medical bool               // for health experts only, and this person is none
+	Row     RowInfo            // of an instance of a repeat
+}
+
+// RowInfo says whose an instance of a repeat is.
+type RowInfo struct {
+	Record syncproto.EntityID
+	By     syncproto.PersonID
+	Name   string
+	Mine   bool // may be struck by this person
+}
+
+// Theme, Sources, Standard and Measure are what the form's author says of the item (docs of package checklists).
+func (it *Item) Theme() string    { return kuaCell(it.Node, "theme") }
+func (it *Item) Standard() string { return kuaCell(it.Node, "standard") }
+func (it *Item) Measure() string  { return kuaCell(it.Node, "measure") }
+
+// Sources are the kinds of source that may support an answer; all where the form names none.
+func (it *Item) Sources() []string {
+	if s := strings.Fields(kuaCell(it.Node, "sources")); len(s) > 0 {
+		return s
+	}
+	return []string{"observation", "interview", "document", "management"}
+}
+
+// Section gives what stands directly in a section of this person's form; see form.Instance.Parts. The form as a whole
+// is the section Root().
+func (k *Checklist) Section(ctx context.Context, section form.Ref) ([]Item, error) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if err := k.refresh(ctx); err != nil {
+		return nil, err
+	}
+	parts, err := k.mine.in.Parts(section)
+	if err != nil {
+		return nil, err
+	}
+	out := make([]Item, len(parts))
+	for i, p := range parts {
+		out[i] = k.item(k.mine, p)
+	}
+	return out, nil
+}
+
+// Item gives one question, section or instance of this person's form.
+func (k *Checklist) Item(ctx context.Context, ref form.Ref) (Item, error) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if err := k.refresh(ctx); err != nil {
+		return Item{}, err
+	}
+	v, err := k.mine.in.View(ref)
+	if err != nil {
+		return Item{}, err
+	}
+	return k.item(k.mine, form.Part{View: v}), nil
+}
+
+// Root is the place of the form as a whole.
+func (k *Checklist) Root() form.Ref { return form.Ref("/" + k.Template().Root.Name) }
+
+func (k *Checklist) item(sh *sheet, p form.Part) Item {
+	it := Item{Part: p, Key: k.keys.key[p.Node]}
+	if p.Whole {
+		return it
+	}
+	at, err := k.locate(sh, p.Ref)
+	if err != nil {
+		return it
+	}
+	if r := k.rows[at.row]; p.Node.Kind == form.KindRepeat && r != nil {
+		m, _ := k.c.rep.Roster().Member(r.by)
+		it.Row = RowInfo{r.id, r.by, m.Name, r.by == k.me && !counted(p.Node)}
+	}
+	it.Medical = kuaCell(p.Node, "right") == "medical" && !k.may(syncproto.RightMedical)
+	if it.Medical {
+		it.Asked = false
+	}
+	s := k.saidAt(at)
+	if p.Node.Kind != form.KindQuestion || s == nil {
+		return it
+	}
+	it.Record, it.Agreed = s.record, s.values
+	for _, said := range s.by {
+		if said.Person == k.me {
+			it.Mine = *said
+		} else {
+			it.Others = append(it.Others, *said)
+		}
+	}
+	slices.SortFunc(it.Others, func(a, b Said) int { return strings.Compare(a.Name, b.Name) })
+	return it
+}
+
+// may reports whether this person has a right in the visit.
+func (k *Checklist) may(right syncproto.Rights) bool { return k.c.May(k.scope, right) }
+
+// May reports whether the person of this laptop has a right in a scope, by the roster as it is known here.
+func (c *Client) May(scope syncproto.ScopeID, right syncproto.Rights) bool {
+	me, err := c.Person()
+	st, ok := c.rep.Scope(scope)
+	if scope == c.Roster().Registry() {
+		st.Standing, ok = syncproto.Standing{Registry: true}, true
+	}
+	return err == nil && ok && c.Roster().RightsNow(me.Person, &st.Standing).Has(right)
+}
+
+// Progress gives the form as a whole, then every group and instance, in document order. Items for health experts count
+// as not relevant for others.
+func (k *Checklist) Progress(ctx context.Context) ([]form.Section, error) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if err := k.refresh(ctx); err != nil {
+		return nil, err
+	}
+	out := k.mine.in.Progress()
+	if k.may(syncproto.RightMedical) {
+		return out, nil
+	}
+	for _, v := range k.mine.in.Views() {
+		if kuaCell(v.Node, "right") != "medical" || !v.Relevant || !v.Asked || v.Value != "" || v.Silence != form.None {
+			continue
+		}
+		for i := range out {
+			if strings.HasPrefix(string(v.Ref), string(out[i].Ref)+"/") {
+				out[i].Open--
+				out[i].NotRelevant++
+			}
+		}
+	}
+	return out, nil
+}
+
+// Problems gives all that keeps this person's form from being complete, in document order.
+func (k *Checklist) Problems(ctx context.Context) ([]form.Problem, error) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if err := k.refresh(ctx); err != nil {
+		return nil, err
+	}
+	medical := k.may(syncproto.RightMedical)
+	return slices.DeleteFunc(k.mine.in.Validate(), func(p form.Problem) bool {
+		v, err := k.mine.in.View(p.Ref)
+		return err == nil && !medical && p.Code == form.CodeRequired && kuaCell(v.Node, "right") == "medical"
+	}), nil
+}
+
+// Next gives the first open question of this person's form behind a place, or from the beginning with ""; false where
+// none is left.
+func (k *Checklist) Next(ctx context.Context, after form.Ref) (Item, bool, error) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if err := k.refresh(ctx); err != nil {
+		return Item{}, false, err
+	}
+	passed := after == ""
+	for _, v := range k.mine.in.Views() {
+		if !passed {
+			passed = v.Ref == after
+			continue
+		}
+		if it := k.item(k.mine, form.Part{View: v}); it.Asked && it.Relevant && it.Value == "" && it.Silence == form.None {
+			return it, true, nil
+		}
+	}
+	return Item{}, false, nil
+}
+
+// Find gives the place of an item by its stable id, by its name, or by its place itself; of those in a repeat the first.
+func (k *Checklist) Find(ctx context.Context, name string) (form.Ref, error) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if err := k.refresh(ctx); err != nil {
+		return "", err
+	}
+	if v, err := k.mine.in.View(form.Ref(name)); err == nil {
+		return v.Ref, nil
+	}
+	name, place, _ := strings.Cut(name, "#")
+	var found []form.Ref
+	for _, v := range k.mine.in.Views() {
+		if k.keys.key[v.Node] == name || v.Node.Name == name {
+			found = append(found, v.Ref)
+		}
+	}
+	n := 1
+	if place != "" {
+		n = placeOf(place)
+	}
+	if n < 1 || n > len(found) {
+		return "", fmt.Errorf("%s: %w", name, form.ErrNoPlace)
+	}
+	return found[n-1], nil
+}
+
+// Away gives this person's and the others' answers for which the version in use has no place: they are kept, and come
+// back with a version that has one.
+func (k *Checklist) Away(ctx context.Context) ([]AwayAnswer, error) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if err := k.refresh(ctx); err != nil {
+		return nil, err
+	}
+	return k.awayFrom(k.everybody()), nil
+}
+
+// AwayAnswer is an answer without a place.
+type AwayAnswer struct {
+	Item   string             `json:"item"`
+	Record syncproto.EntityID `json:"record"`
+	Said   []Said             `json:"said"`
+}
+
+func (k *Checklist) awayFrom(sh *sheet) []AwayAnswer {
+	out := []AwayAnswer{}
+	for _, s := range sh.away {
+		out = append(out, AwayAnswer{s.item, s.record, s.all()})
+	}
+	return out
+}
+
+// all gives what every member says, by name.
+func (s *saidItem) all() []Said {
+	var out []Said
+	for _, said := range s.by {
+		out = append(out, *said)
+	}
+	slices.SortFunc(out, func(a, b Said) int {
+		if c := strings.Compare(a.Name, b.Name); c != 0 {
+			return c
+		}
+		return slices.Compare(a.Person[:], b.Person[:])
+	})
+	return out
+}
