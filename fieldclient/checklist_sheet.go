@@ -58,7 +58,9 @@ func (k *Checklist) sheet(has func(*row) bool, pick func(*saidItem) (Said, bool)
 	}
 	// Outer instances before inner ones, and in one order: what a form makes of its answers must not hang on a map's.
 	slices.SortFunc(answers, func(a, b form.Answer) int { return strings.Compare(string(a.Ref), string(b.Ref)) })
-	slices.SortStableFunc(answers, func(a, b form.Answer) int { return strings.Count(string(a.Ref), "/") - strings.Count(string(b.Ref), "/") })
+	slices.SortStableFunc(answers, func(a, b form.Answer) int {
+		return strings.Count(string(a.Ref), "/") - strings.Count(string(b.Ref), "/")
+	})
 	in, homeless := k.g.Load(k.env(), answers)
 	for _, a := range homeless {
 		if s := items[a.Ref]; s != nil {

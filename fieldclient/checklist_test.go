@@ -107,7 +107,9 @@ func newSeason(t testing.TB, template *form.Template) *season {
 	return s
 }
 
-func (l *laptop) OpenVisitFor(t testing.TB, people ...*laptop) syncproto.ScopeID { return l.visit(people...) }
+func (l *laptop) OpenVisitFor(t testing.TB, people ...*laptop) syncproto.ScopeID {
+	return l.visit(people...)
+}
 
 func (s *season) approve(template *form.Template) {
 	s.t.Helper()

@@ -39,7 +39,7 @@ func TemplateID(t *form.Template) syncproto.EntityID {
 
 const (
 	templatePart = 128 << 10 // canonical bytes of one part, which is compressed by itself
-	maxTemplate  = 8 << 20  // canonical bytes
+	maxTemplate  = 8 << 20   // canonical bytes
 )
 
 // templates are the forms that were read since the unlock, ready to be filled in.
