@@ -43,9 +43,8 @@ func (k *Checklist) Answer(ctx context.Context, ref form.Ref, ch AnswerChange) (
 	out, err := k.answer(ctx, ref, ch)
 	if err != nil {
 		k.moves = 0 // the form in memory may be ahead of what was saved
-		return out, fmt.Errorf("answering %s: %w", ref, err)
 	}
-	return out, nil
+	return out, err
 }
 
 func (k *Checklist) answer(ctx context.Context, ref form.Ref, ch AnswerChange) (out Answered, err error) {

@@ -52,8 +52,8 @@ func (k *Checklist) Group(ctx context.Context) ([]GroupItem, error) {
 			return nil, err
 		}
 		s := k.saidAt(at)
-		if s == nil && (!v.Asked || !v.Relevant) {
-			continue
+		if v.Node.Control == "" || s == nil && (!v.Asked || !v.Relevant) {
+			continue // what the form fills in by itself is nobody's statement
 		}
 		it, err := k.groupItem(ctx, v, s)
 		if err != nil {

@@ -46,6 +46,10 @@ func keysOf(t *form.Template) *itemKeys {
 	return k
 }
 
+// ItemKey is the stable id under which answers to a question are filed: its kua::id where the form gives one that no
+// other question has, else its name, else its path.
+func ItemKey(t *form.Template, n *form.Node) string { return keysOf(t).key[n] }
+
 // kuaCell returns a cell of one of Kua's own columns, such as kua::id.
 func kuaCell(n *form.Node, name string) string {
 	for _, a := range n.Extra {

@@ -17,7 +17,7 @@ func (k *Checklist) AddRow(ctx context.Context, repeat form.Ref) (form.Ref, Answ
 	ref, out, err := k.addRow(ctx, repeat)
 	if err != nil {
 		k.moves = 0
-		return "", out, fmt.Errorf("adding to %s: %w", repeat, err)
+		return "", out, err
 	}
 	return ref, out, nil
 }

@@ -208,7 +208,7 @@ func TestAChecklistIsTheSameAfterALockAndOnAnotherLaptop(t *testing.T) {
 	addRow(t, k, "/data/cells")
 	say(t, k, "CELL-1", "12.5")
 	say(t, k, "persons", "3")
-	say(t, k, "CELL-1#2", "20")
+	say(t, k, "CELL-1:2", "20")
 	say(t, k, "smell", "damp")
 	want := k.written()
 	for _, part := range []string{`/data/block "A"`, `/data/cells[1]/area "12.5"`, `/data/cells[1]/m2 "4.16`, `/data/cells[2]/area "20"`, `/data/total "3"`, `/data/smell "damp"`} {
@@ -520,7 +520,7 @@ func TestAnInstanceThatIsStruckStaysWhereOthersAnsweredInIt(t *testing.T) {
 	k := s.on(s.a)
 	for i := range 3 {
 		addRow(t, k, "/data/cells")
-		say(t, k, fmt.Sprintf("CELL-1#%d", i+1), fmt.Sprint(10+i))
+		say(t, k, fmt.Sprintf("CELL-1:%d", i+1), fmt.Sprint(10+i))
 	}
 	if _, err := k.StrikeRow(t.Context(), "/data/cells[2]"); err != nil {
 		t.Fatal(err)

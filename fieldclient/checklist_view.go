@@ -196,7 +196,7 @@ func (k *Checklist) Find(ctx context.Context, name string) (form.Ref, error) {
 	if v, err := k.mine.in.View(form.Ref(name)); err == nil {
 		return v.Ref, nil
 	}
-	name, place, _ := strings.Cut(name, "#")
+	name, place, _ := strings.Cut(name, ":")
 	var found []form.Ref
 	for _, v := range k.mine.in.Views() {
 		if k.keys.key[v.Node] == name || v.Node.Name == name {

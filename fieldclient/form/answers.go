@@ -26,6 +26,9 @@ func (s Silence) String() string {
 	return [...]string{"none", "not-checked", "not-applicable", "access-refused"}[s]
 }
 
+// MarshalText names the silence in JSON.
+func (s Silence) MarshalText() ([]byte, error) { return []byte(s.String()), nil }
+
 var (
 	// ErrNoPlace: the form has no question or section at the place.
 	ErrNoPlace = errors.New("the form has no such place")

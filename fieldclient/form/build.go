@@ -116,6 +116,9 @@ var inert = map[string]string{
 func (b *builder) readSettings(s *Sheet) {
 	t := b.t
 	defer func() {
+		if t.Setting("id_string") != "" {
+			t.fallback = "" // the file's name says nothing: the same cells are the same form
+		}
 		t.ID = firstOf(t.Setting("id_string"), t.fallback, "data")
 		t.Title = firstOf(t.Setting("title"), t.ID)
 		t.Name = firstOf(t.Setting("name"), "data")

@@ -26,7 +26,10 @@ type View struct {
 }
 
 // Option is a choice that is offered.
-type Option struct{ Value, Label string }
+type Option struct {
+	Value string `json:"value"`
+	Label string `json:"label"`
+}
 
 // View gives a question or section as it stands.
 func (in *Instance) View(ref Ref) (View, error) {
@@ -147,13 +150,13 @@ func (in *Instance) offers(it *item) bool {
 // Section is how far a section is. The counts are of the questions that people answer, in the section and in those
 // inside it; values and silences are never counted together.
 type Section struct {
-	Ref         Ref
-	Label       string
-	Depth       int // 0 for the form as a whole
-	Answered    int // with a value
-	Silent      int // with a silence
-	Open        int // with neither
-	NotRelevant int
+	Ref         Ref    `json:"place"`
+	Label       string `json:"label"`
+	Depth       int    `json:"depth"`    // 0 for the form as a whole
+	Answered    int    `json:"answered"` // with a value
+	Silent      int    `json:"silent"`   // with a silence
+	Open        int    `json:"open"`     // with neither
+	NotRelevant int    `json:"notRelevant"`
 }
 
 // Progress gives the form as a whole, then every group and instance of a repeat, in document order.

@@ -177,3 +177,20 @@ func TestCancellingStopsAnImport(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+func TestAFormWithAnIDIsTheSameWhateverItsFileIsCalled(t *testing.T) {
+	sheets := append(survey("type | name | label", "text | q | Q"), sheet("settings", "form_id", "mine"))
+	a, _ := build(sheets, "one", nil)
+	b, _ := build(sheets, "other", nil)
+	if a.Hash() != b.Hash() {
+		t.Error("the name of the file makes another form of it")
+	}
+	if c, err := Decode(a.Canonical()); err != nil || c.ID != "mine" {
+		t.Errorf("decoded: %v, %v", c, err)
+	}
+	a, _ = build(sheets[:1], "one", nil)
+	b, _ = build(sheets[:1], "other", nil)
+	if a.Hash() == b.Hash() || a.ID != "one" {
+		t.Error("a form without an id is not named after its file")
+	}
+}

@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	"kua/fieldclient"
+	"kua/fieldclient/form"
 	"kua/fieldclient/offline"
 	"kua/fieldclient/vault"
 	"kua/syncproto"
@@ -46,6 +47,12 @@ var catalogue = []advice{
 	{fieldclient.ErrUnreachable, exitUnreachable, "What you wrote is safe on this laptop.", "Go on working; run `kua sync` when there is a network, or `kua courier export` to carry it on a stick."},
 	{fieldclient.ErrNotEnrolled, exitRefused, untouched, "Run `kua enrol` with your invitation, let your coordinator approve it, then run `kua enrol finish`."},
 	{fieldclient.ErrNoRight, exitRefused, "Nothing was saved, and nothing that was saved before has changed.", "Ask your coordinator: `kua roster` shows who may do what."},
+	{fieldclient.ErrNotApproved, exitRefused, untouched, "Ask your coordinator to approve it: `kua template approve`. Or take an approved one: `kua template list`."},
+	{fieldclient.ErrTemplateAway, exitFailure, untouched, "Sync, or import a courier bundle that was exported with --all, and try again."},
+	{fieldclient.ErrOtherForm, exitUsage, untouched, "Name a template of the same form: `kua template list`."},
+	{errIncomplete, exitFailure, "All that you have answered is saved.", "Answer what is listed, or say why it stays open with --status."},
+	{errForm, exitFailure, untouched, "Correct the form in a spreadsheet program, row by row as listed, and run it again."},
+	{form.ErrHasErrors, exitFailure, untouched, "Correct the form in a spreadsheet program, row by row as listed, and run it again."},
 	{errAmbiguous, exitUsage, untouched, "Type more of the id."},
 	{fieldclient.ErrNotFound, exitFailure, untouched, "Check the id; if it was written on another laptop, sync first."},
 }

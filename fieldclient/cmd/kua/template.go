@@ -10,15 +10,15 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"kua/fieldclient"
 	"kua/fieldclient/checklists"
 	"kua/fieldclient/form"
 )
 
 func (a *app) template() *cobra.Command {
-	c := &cobra.Command{Use: "template", Short: "Look at checklist forms: XLSForm workbooks, and those that come with Kua",
-		Long: "Look at checklist forms. A form that ODK or KoboToolbox takes is read as it is. Filling one in on a visit is not there yet."}
-	c.AddCommand(a.templateCheck(), a.templateStarter(), a.templateExport())
-	return c
+	return a.group("template", "Bring checklist forms in, approve them, and write them out: XLSForm workbooks, and those that come with Kua",
+		a.templateImport(), a.templateCheck(), a.templateList(), a.templateShow(), a.templateState("approve"), a.templateState("withdraw"),
+		a.templateStarter(), a.templateExport())
 }
 
 // issueView is one problem of a form, with its place as a spreadsheet program counts.
@@ -108,25 +108,46 @@ func (a *app) templateStarter() *cobra.Command {
 
 func (a *app) templateExport() *cobra.Command {
 	var xform bool
-	c := &cobra.Command{Use: "export FILE OUT", Short: "Write a form anew as an XLSForm workbook, or as ODK XForms XML", Args: cobra.ExactArgs(2)}
+	c := &cobra.Command{Use: "export FILE|TEMPLATE OUT", Short: "Write a form as an XLSForm workbook, or as ODK XForms XML", Args: cobra.ExactArgs(2),
+		Long: "Write a form as an XLSForm workbook, or with --xform as ODK XForms XML: a file's, or a template's of the registry."}
 	c.Flags().BoolVar(&xform, "xform", false, "ODK XForms XML instead of a workbook")
 	return a.command(c, func(ctx context.Context, args []string) error {
-		t, issues, err := importForm(ctx, args[0])
+		return a.withForm(ctx, args[0], func(t *form.Template) error {
+			write := t.WriteXLSX
+			if xform {
+				write = t.WriteXForm
+			}
+			var b bytes.Buffer
+			if err := write(&b); err != nil {
+				return err
+			}
+			if err := writeNew(args[1], b.Bytes()); err != nil {
+				return err
+			}
+			return a.say(map[string]string{"file": args[1]}, "Written to %s.", args[1])
+		})
+	})
+}
+
+// withForm reads a form from a file, or where there is none of that name from the registry.
+func (a *app) withForm(ctx context.Context, name string, use func(*form.Template) error) error {
+	if _, err := os.Stat(name); err == nil {
+		t, issues, err := importForm(ctx, name)
 		if err != nil {
 			writeIssues(a.err, issues, nil)
 			return err
 		}
-		write := t.WriteXLSX
-		if xform {
-			write = t.WriteXForm
-		}
-		var b bytes.Buffer
-		if err := write(&b); err != nil {
+		return use(t)
+	}
+	return a.open(ctx, func(c *fieldclient.Client) error {
+		info, err := templateNamed(ctx, c, name)
+		if err != nil {
 			return err
 		}
-		if err := writeNew(args[1], b.Bytes()); err != nil {
+		t, _, err := c.Template(ctx, info.ID)
+		if err != nil {
 			return err
 		}
-		return a.say(map[string]string{"file": args[1]}, "Written to %s.", args[1])
+		return use(t)
 	})
 }

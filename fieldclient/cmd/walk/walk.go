@@ -1,7 +1,9 @@
 package main
 
 import (
+	"fmt"
 	"os"
+	"strconv"
 	"strings"
 )
 
@@ -56,6 +58,7 @@ func (w *season) people() {
 func (w *season) preparation() {
 	w.title("A facility, and a visit to it", "The visit's key is wrapped to the team, the coordinators and the recovery key before anything is saved.")
 	w.kua("saule", "sync")
+	w.shown("saule", "template", "import", "colony", "--approve")
 	w.facility = w.shown("saule", "facility", "add", "--set", "name=Colony 12", "--set", "region=KZ-75", "--json").at("record")
 	w.visit = w.shown("saule", "visit", "new", "--facility", w.facility, "--title", visitName, "--team", "aigerim,bolat,dana", "--json").at("visit")
 	w.kua("saule", "sync")
@@ -68,33 +71,75 @@ func (w *season) preparation() {
 func (w *season) offline() {
 	w.title("Two monitors in the building, no network", "Answering, noting, interviewing, searching: all of it works without a server, and each save is on the disk when it returns.")
 	check(w.stopServer())
-	w.shown("aigerim", "answer", w.visit, "light.daylight", daylight, "--sources", "observation")
+	w.shown("aigerim", "checklist", "open", w.visit, "colony")
+	w.shown("aigerim", "checklist", "answer", "COL-04", "partly", "--source", "observation", "--note", daylight)
+	w.shown("aigerim", "checklist", "answer", "CORE-03", "met")
 	w.shown("aigerim", "interview", w.visit, "--kind", "private", "--consent", "C2", "--summary", spoken)
 	w.shown("aigerim", "set", w.visit, "summary", warm)
-	w.shown("bolat", "answer", w.visit, "light.daylight", "--silence", "access-refused")
+	w.checklist()
 	w.shown("bolat", "note", w.visit, chlorine)
 	w.shown("bolat", "set", w.visit, "summary", cold)
 	w.exits(4, "bolat", "sync")
 	w.sees(w.kua("bolat", "search", "chlorine", "--json").count() == 1, "bolat finds his note by a word of it")
-	w.sees(w.kua("aigerim", "status", "--json").at("total", "saved") == "3", "aigerim's status: three changesets saved here, none stored elsewhere")
+	w.sees(w.kua("aigerim", "status", "--json").at("total", "saved") == "5", "aigerim's status: five changesets saved here, none stored elsewhere")
 	w.sees(w.kua("bolat", "history", w.visit, "summary", "--json").at("0", "name") == "bolat", "the history of the summary names bolat, and no receipt yet")
+}
+
+// checklist fills in all of a starter checklist, as a person would: what is open next depends on the answers so far.
+func (w *season) checklist() {
+	w.shown("bolat", "checklist", "open", w.visit, "colony")
+	asked := 0
+	for range 4 {
+		var lines strings.Builder
+		shown := w.kua("bolat", "checklist", "show", "--json")
+		for i := range shown.count() {
+			n := strconv.Itoa(i)
+			if shown.at(n, "status") != "open" {
+				continue
+			}
+			value := map[string]string{"integer": "3", "decimal": "2.5", "date": "2026-04-02", "text": "asseenonthewalk"}[shown.at(n, "type")]
+			if choices := shown.count(n, "choices"); choices > 0 {
+				value = shown.at(n, "choices", strconv.Itoa(i%choices), "value")
+			}
+			if value == "" || i%9 == 0 {
+				value = "(not-checked)"
+			}
+			fmt.Fprintf(&lines, "%s\t%s\n", shown.at(n, "place"), value)
+			asked++
+		}
+		if lines.Len() == 0 {
+			break
+		}
+		check(os.WriteFile(w.path("answers"), []byte(lines.String()), 0o600))
+		w.kua("bolat", "checklist", "fill", w.path("answers"))
+		check(os.Remove(w.path("answers")))
+	}
+	w.kua("bolat", "checklist", "answer", "COL-04", "--status", "access-refused")
+	progress := w.kua("bolat", "checklist", "progress", "--json")
+	w.sees(progress.at("0", "open") == "0", "bolat filled in all of the checklist for colonies: %d questions; %s answered, %s silent, none open", asked,
+		progress.at("0", "answered"), progress.at("0", "silent"))
 }
 
 func (w *season) reunion() {
 	w.title("One syncs, the other's work travels on a stick", "The server stores and signs for what it cannot read; the receipts go back on the stick.")
 	w.startServer()
 	w.shown("aigerim", "sync")
+	written := w.kua("bolat", "status", "--json").at("total", "saved")
 	w.shown("bolat", "courier", "export", "bolat.kua")
-	w.sees(w.kua("bolat", "status", "--json").at("total", "carried") == "3", "bolat's status: carried, not yet stored")
+	w.sees(w.kua("bolat", "status", "--json").at("total", "carried") == written, "bolat's status: %s changesets carried, not yet stored", written)
 	delivered := w.shown("aigerim", "courier", "deliver", "bolat.kua", "--json")
 	w.sees(delivered.at("complete") == "true", "the server stored the stick: %s", delivered.at("results"))
 	w.shown("bolat", "courier", "import", "bolat.kua.receipts")
-	w.sees(w.kua("bolat", "status", "--json").at("total", "stored") == "3", "bolat's status: stored, although his laptop never met the server")
+	w.sees(w.kua("bolat", "status", "--json").at("total", "stored") == written, "bolat's status: stored, although his laptop never met the server")
 	w.shown("saule", "sync")
 	conflicts := w.kua("saule", "conflicts", "--json")
 	w.sees(conflicts.count("0", "fields", "summary", "heads") == 2, "saule sees two different summaries, side by side")
-	answers := w.kua("saule", "record", "show", w.visit+"/light.daylight")
+	answers := w.kua("saule", "checklist", "show", "COL-04", "--visit", w.visit)
 	w.sees(strings.Contains(answers.out, daylight) && strings.Contains(answers.out, "access-refused"), "each monitor's own answer to the checklist item stands: no conflict there")
+	w.shown("aigerim", "checklist", "agree", "COL-04", "partly")
+	w.shown("aigerim", "sync")
+	w.kua("saule", "sync")
+	w.sees(strings.Contains(w.kua("saule", "checklist", "group", "--all", "--visit", w.visit).out, "agreed by aigerim: answered partly"), "the leader set the group's answer; bolat's stays as a minority view")
 }
 
 func (w *season) settlement() {
@@ -200,7 +245,7 @@ func (w *season) proof() {
 
 func (w *season) disks() {
 	w.title("Search every disk for the words that were typed", "A seized server or a locked laptop holds no testimony.")
-	words := []string{daylight, chlorine, spoken, warm, cold, both, visitName, "danawrotethis", "bolatwrotethis", "aigerimwrotethis", "light.daylight"}
+	words := []string{daylight, chlorine, spoken, warm, cold, both, visitName, "danawrotethis", "bolatwrotethis", "aigerimwrotethis", "asseenonthewalk"}
 	for _, folder := range []string{"server", "burnt", "laptops"} {
 		found := w.holding(w.path(folder), words...)
 		w.sees(len(found) == 0, "%s: none of %d words %s", folder, len(words), strings.Join(found, "; "))

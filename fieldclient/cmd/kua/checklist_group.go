@@ -1,0 +1,136 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"slices"
+
+	"github.com/spf13/cobra"
+
+	"kua/fieldclient"
+	"kua/fieldclient/form"
+)
+
+// groupView is a question as the group stands to it.
+type groupView struct {
+	ID       string             `json:"id"`
+	Place    form.Ref           `json:"place"`
+	Label    string             `json:"label"`
+	Standing string             `json:"standing"`
+	Said     []fieldclient.Said `json:"said"`
+	Agreed   []fieldclient.Said `json:"agreed"`
+}
+
+func (a *app) checklistGroup(p *chosen) *cobra.Command {
+	var all bool
+	c := &cobra.Command{Use: "group", Short: "Show where the members' answers differ, side by side"}
+	c.Flags().BoolVar(&all, "all", false, "show the other questions, too")
+	return a.command(c, func(ctx context.Context, _ []string) error {
+		return a.on(ctx, p, func(_ *fieldclient.Client, k *fieldclient.Checklist) error {
+			items, err := k.Group(ctx)
+			if err != nil {
+				return err
+			}
+			list := []groupView{}
+			for _, it := range items {
+				if all || it.Standing == fieldclient.StandsDiffering || it.Standing == fieldclient.StandsContested {
+					list = append(list, groupView{it.Key, it.Ref, it.Label, string(it.Standing), it.Said, it.Agreed})
+				}
+			}
+			return a.print(list, func(w io.Writer) {
+				for _, it := range list {
+					fmt.Fprintf(w, "%s  %s: %s\n", it.ID, it.Standing, it.Label)
+					writeSaid(w, it.Said)
+					for _, s := range it.Agreed {
+						fmt.Fprintf(w, "    agreed by %s: %s %s\n", s.Name, answerStatus(s.Value, s.Silence), s.Value)
+					}
+				}
+				if len(list) == 0 {
+					fmt.Fprintln(w, "No answers differ.")
+				}
+			})
+		})
+	})
+}
+
+func (a *app) checklistAgree(p *chosen) *cobra.Command {
+	var status, file, reason string
+	c := &cobra.Command{Use: "agree ID [VALUE]", Short: "Set the group's answer, as its leader; minority views stay", Args: cobra.RangeArgs(1, 2)}
+	c.Flags().StringVar(&status, "status", "", "no value, because: not-checked, not-applicable, access-refused")
+	c.Flags().StringVar(&file, "file", "", "read the value from a file")
+	c.Flags().StringVar(&reason, "reason", "", "why, where it replaces what was agreed before")
+	return a.command(c, func(ctx context.Context, args []string) error {
+		return a.on(ctx, p, func(_ *fieldclient.Client, k *fieldclient.Checklist) error {
+			items, err := k.Group(ctx)
+			if err != nil {
+				return err
+			}
+			i := slices.IndexFunc(items, func(it fieldclient.GroupItem) bool { return it.Key == args[0] || string(it.Ref) == args[0] })
+			if i < 0 {
+				return fmt.Errorf("%s: %w (%w)", args[0], form.ErrNoPlace, errUsage)
+			}
+			value, silence := "", formSilences[status]
+			if status == "" {
+				if value, err = a.valueFrom(args[1:], file); err != nil {
+					return err
+				}
+			} else if silence == form.None || len(args) > 1 || file != "" {
+				return fmt.Errorf("--status is not-checked, not-applicable or access-refused, and goes without a value (%w)", errUsage)
+			}
+			saved, err := k.Agree(ctx, items[i].Ref, value, silence, reason, items[i].Seen)
+			if err != nil {
+				return typedWrongly(err)
+			}
+			return a.say(saved, "Agreed. Answers that differ stay as they are, as minority views.")
+		})
+	})
+}
+
+func (a *app) checklistMove(p *chosen) *cobra.Command {
+	var yes bool
+	c := &cobra.Command{Use: "move TEMPLATE", Short: "Show what another version of the form would change, and go over to it with --yes", Args: cobra.ExactArgs(1),
+		Long: "Show what another version of the form would change; with --yes, go over to it. No answer is lost: those whose question has gone are\n" +
+			"kept and shown, and moving back shows everything again."}
+	c.Flags().BoolVar(&yes, "yes", false, "go over to it")
+	return a.command(c, func(ctx context.Context, args []string) error {
+		return a.on(ctx, p, func(c *fieldclient.Client, k *fieldclient.Checklist) error {
+			info, err := templateNamed(ctx, c, args[0])
+			if err != nil {
+				return err
+			}
+			preview, err := k.PreviewMove(ctx, info.ID)
+			if err != nil {
+				return err
+			}
+			if yes {
+				if _, err := k.Move(ctx, info.ID); err != nil {
+					return err
+				}
+			}
+			return a.print(preview, func(w io.Writer) { writePreview(w, preview, yes) })
+		})
+	})
+}
+
+func writePreview(w io.Writer, p fieldclient.VersionPreview, done bool) {
+	fmt.Fprintf(w, "From version %s to %s.\n", orNone(p.From.Version), orNone(p.To.Version))
+	for _, part := range []struct {
+		words string
+		list  []fieldclient.ItemWords
+	}{{"new", p.New}, {"gone", p.Gone}, {"changed", p.Changed}} {
+		for _, q := range part.list {
+			fmt.Fprintf(w, "  %-8s %s  %s\n", part.words, q.Key, q.Label)
+		}
+	}
+	for _, o := range p.Away {
+		fmt.Fprintf(w, "  kept, without a place: %s\n", o.Item)
+		writeSaid(w, o.Said)
+	}
+	fmt.Fprintf(w, "Open or wrong there: %d.\n", p.Problems)
+	if done {
+		fmt.Fprintln(w, "Moved. `kua checklist move` with the old version moves back.")
+	} else {
+		fmt.Fprintln(w, "Nothing was changed yet: --yes moves.")
+	}
+}

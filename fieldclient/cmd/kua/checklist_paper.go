@@ -1,0 +1,109 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"kua/fieldclient"
+	"kua/fieldclient/form"
+)
+
+// filled is what came of one line of a file of answers.
+type filled struct {
+	Line  int    `json:"line"`
+	ID    string `json:"id"`
+	Error string `json:"error,omitempty"`
+}
+
+var errLines = errors.New("some lines are not answers")
+
+func (a *app) checklistFill(p *chosen) *cobra.Command {
+	var paper bool
+	c := &cobra.Command{Use: "fill FILE", Short: "Save many answers at once, as from a paper form", Args: cobra.ExactArgs(1),
+		Long: "Save many answers at once, from a file or with - from standard input: a line for each, the item's id, a tab, and the value, or one of\n" +
+			"(not-checked), (not-applicable), (access-refused). A line +REPEAT adds an instance to a repeat. Lines that are no answers are\n" +
+			"listed, and the others are saved."}
+	c.Flags().BoolVar(&paper, "transcribed", false, "the answers were written on paper")
+	return a.command(c, func(ctx context.Context, args []string) error {
+		read := func() (string, error) { return a.valueFrom(nil, args[0]) }
+		if args[0] == "-" {
+			read = func() (string, error) { return a.text("-") }
+		}
+		text, err := read()
+		if err != nil {
+			return err
+		}
+		return a.on(ctx, p, func(_ *fieldclient.Client, k *fieldclient.Checklist) error {
+			var done []filled
+			failed := false
+			for i, line := range strings.Split(text, "\n") {
+				if line = strings.TrimRight(line, "\r"); strings.TrimSpace(line) == "" {
+					continue
+				}
+				id, value, _ := strings.Cut(line, "\t")
+				f := filled{Line: i + 1, ID: id}
+				if err := fillLine(ctx, k, id, value, paper); err != nil {
+					if errors.Is(err, context.Canceled) || !errors.Is(typedWrongly(err), errUsage) {
+						return err
+					}
+					f.Error, failed = err.Error(), true
+				}
+				done = append(done, f)
+			}
+			if err := a.print(done, func(w io.Writer) { writeFilled(w, done) }); err != nil {
+				return err
+			}
+			if failed {
+				return fmt.Errorf("%w (%w)", errLines, errUsage)
+			}
+			return nil
+		})
+	})
+}
+
+func writeFilled(w io.Writer, done []filled) {
+	saved := 0
+	for _, f := range done {
+		if f.Error == "" {
+			saved++
+			continue
+		}
+		fmt.Fprintf(w, "line %d, %s: %s\n", f.Line, f.ID, f.Error)
+	}
+	fmt.Fprintf(w, "%d answers are saved.\n", saved)
+}
+
+func fillLine(ctx context.Context, k *fieldclient.Checklist, id, value string, paper bool) error {
+	if repeat, ok := strings.CutPrefix(id, "+"); ok {
+		_, _, err := k.AddRow(ctx, repeatNamed(k, repeat))
+		return err
+	}
+	ref, err := k.Find(ctx, id)
+	if err != nil {
+		return err
+	}
+	ch := fieldclient.AnswerChange{Value: &value}
+	if word, ok := strings.CutPrefix(value, "("); ok {
+		if s, ok := formSilences[strings.TrimSuffix(word, ")")]; ok && s != form.None {
+			ch = fieldclient.AnswerChange{Silence: &s}
+		}
+	}
+	if paper {
+		ch.Transcribed = &paper
+	}
+	_, err = k.Answer(ctx, ref, ch)
+	return err
+}
+
+// repeatNamed is the place of a repeat by its name, or the place itself.
+func repeatNamed(k *fieldclient.Checklist, name string) form.Ref {
+	if n := k.Template().Named(name); n != nil && !n.InRepeat() {
+		return form.Ref(n.Path())
+	}
+	return form.Ref(name)
+}
