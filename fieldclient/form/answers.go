@@ -72,6 +72,18 @@ func (in *Instance) Silent(ref Ref, why Silence) ([]Ref, error) {
 	return in.change(), nil
 }
 
+// Finish puts the time of now into every question for the end of filling in, and gives what changed, as Set does. It may
+// be called again after later answers: the last time counts.
+func (in *Instance) Finish() []Ref {
+	now := in.known("now()")
+	in.root.each(func(it *item) {
+		if it.of.Preload == "timestamp" && it.of.PreloadParams == "end" {
+			in.setAnswer(it, now)
+		}
+	})
+	return in.change()
+}
+
 func (in *Instance) change() []Ref {
 	for _, r := range in.graph.loose {
 		in.waitWithin(r, in.document)

@@ -117,11 +117,14 @@ func childText(n expr.Node, name string) string {
 	return ""
 }
 
-// preload gives what the device knows without being asked.
+// preload gives what the device knows without being asked when a form is begun. When it ends is not known yet: Finish.
 func (in *Instance) preload(n *Node) string {
 	src := ""
 	switch n.Preload {
 	case "timestamp":
+		if n.PreloadParams == "end" {
+			return ""
+		}
 		src = "now()"
 	case "date":
 		src = "today()"
@@ -136,6 +139,11 @@ func (in *Instance) preload(n *Node) string {
 	if src == "" {
 		return ""
 	}
+	return in.known(src)
+}
+
+// known evaluates what stands in no form.
+func (in *Instance) known(src string) string {
 	e, err := expr.Parse(src)
 	if err != nil {
 		return ""
