@@ -184,7 +184,7 @@ func (in *Instance) Add(repeat Ref) (Ref, []Ref, error) {
 	if err != nil {
 		return "", nil, fmt.Errorf("adding to %s: %w", repeat, err)
 	}
-	one := in.one(whole)
+	one := in.one(whole, false)
 	whole.kids = append(whole.kids, one)
 	in.begin(one)
 	in.restructure(whole, len(whole.kids)-1)
@@ -225,7 +225,7 @@ func (in *Instance) typed(it *item, value string) (string, error) {
 		return "", fmt.Errorf("%w: it is longer than %d bytes", ErrBadValue, maxAnswer)
 	}
 	switch it.of.Type {
-	case "select_one", "select_multiple", "rank":
+	case "select_one", "select_one_external", "select_multiple", "rank":
 		return in.chosen(it, value)
 	case "acknowledge", "trigger":
 		if value != "OK" {
@@ -239,10 +239,13 @@ func (in *Instance) typed(it *item, value string) (string, error) {
 // maxAnswer bounds one answer, in bytes.
 const maxAnswer = 1 << 16
 
+// several reports whether the answer is a list of choices.
+func (s *spec) several() bool { return s.Type == "select_multiple" || s.Type == "rank" }
+
 // chosen checks choices. Several choices are one answer: all of them are right, or none is taken.
 func (in *Instance) chosen(it *item, value string) (string, error) {
 	names := []string{value}
-	if it.of.Type != "select_one" {
+	if it.of.several() {
 		names = strings.Fields(value)
 	}
 	if it.of.rules[offered] == nil {
