@@ -105,7 +105,7 @@ func (a *answerer) value(v form.View) string {
 	}
 	n := a.numbers[a.rand.IntN(len(a.numbers))]
 	switch v.Node.Type {
-	case "select_one", "select_multiple", "rank":
+	case "select_one", "select_one_external", "select_multiple", "rank":
 		return a.choices(v)
 	case "acknowledge", "trigger":
 		return "OK"
@@ -150,7 +150,7 @@ func (a *answerer) choices(v form.View) string {
 	}
 	a.rand.Shuffle(len(names), func(i, j int) { names[i], names[j] = names[j], names[i] })
 	switch v.Node.Type {
-	case "select_one":
+	case "select_one", "select_one_external":
 		names = names[:1]
 	case "select_multiple":
 		chosen := names[:1+a.rand.IntN(min(3, len(names)))]

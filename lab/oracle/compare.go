@@ -107,6 +107,7 @@ var conventions = []string{
 	"several choices: ODK writes them in the order of the list, Kua in the order in which they were chosen; here they are chosen in the list's order",
 	"a form without words in its default language: the converter writes a dash, Kua shows the words of another language",
 	"a trace that ends where it began: no trace to ODK; none is made here",
+	"a choice that a filter no longer lets through: ODK takes the answer back, Kua keeps it and reports it; here it is taken back in both",
 	"random(), uuid() and the identity of a filled form are drawn by chance and not compared",
 }
 

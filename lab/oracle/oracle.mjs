@@ -87,6 +87,9 @@ function set({ ref, value }) {
 	const node = find(ref, (n) => !isRange(n));
 	switch (node.nodeType) {
 		case 'select':
+			if (node.selectType === 'select1') {
+				return node.selectValue(value === '' ? null : value);
+			}
 			return node.selectValues(value.split(/\s+/).filter(Boolean));
 		case 'rank':
 			return node.setValues(value.split(/\s+/).filter(Boolean));
