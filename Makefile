@@ -17,7 +17,7 @@ help:
 	@echo 'make test    everything: check, tests, stories, builds for every platform'
 	@echo 'make build   bin/kua, bin/kua-server, bin/kua-verify'
 	@echo 'make check   format, vet, staticcheck, import rules'
-	@echo 'make bench   speed;  make fuzz  every decoder for $(FUZZTIME);  make conformance  vectors and the suite of stores'
+	@echo 'make bench   speed;  make fuzz  every decoder for $(FUZZTIME);  make conformance  vectors, the suite of stores, forms beside ODK'
 
 build:
 	$(product) build -trimpath -o bin/ ./fieldclient/cmd/kua ./server/cmd/kua-server ./syncproto/cmd/kua-verify
@@ -62,8 +62,11 @@ fuzz:
 		done; \
 	done
 
+# Says what was tried, what passed, and why each other case is not supported or differs.
 conformance:
 	$(product) test -count=1 -timeout $(TIMEOUT) ./syncproto/... ./internal/replica/...
+	$(product) test -count=1 -v -run 'Case|Real|Reference' ./fieldclient/form
+	go test -count=1 -v -timeout $(TIMEOUT) ./lab/oracle
 
 clean:
 	rm -rf bin

@@ -2,7 +2,6 @@ package checklists
 
 import (
 	"bytes"
-	"strings"
 	"testing"
 
 	"kua/fieldclient/form"
@@ -19,10 +18,15 @@ func TestChecklistsImportWithoutAnyIssue(t *testing.T) {
 			t.Fatalf("%s: %v", c.Name, err)
 		}
 		for _, i := range issues {
-			if i.Code == "unknown-column" && strings.HasPrefix(i.Column, "kua::") {
-				continue // Kua's own columns are no part of XLSForm
-			}
 			t.Errorf("%s: %s", c.Name, i)
 		}
+	}
+}
+
+func TestAnImportedItemSaysItsIdItsStandardAndItsMeasure(t *testing.T) {
+	in := fill(t, "colony")
+	n := see(t, in, "col_02_m2").Node
+	if n.ItemID() != "COL-02/m2" || n.Kua("measure") != "m2_per_person" || n.Kua("sources") == "" || n.Kua("standard") == "" {
+		t.Errorf("col_02_m2 is %q, measures %q, from %q, by %q", n.ItemID(), n.Kua("measure"), n.Kua("sources"), n.Kua("standard"))
 	}
 }

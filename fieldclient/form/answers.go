@@ -75,6 +75,18 @@ func (in *Instance) Silent(ref Ref, why Silence) ([]Ref, error) {
 	return in.change(), nil
 }
 
+// Finish puts the time of now into every question for the end of filling in, and gives what changed, as Set does. It may
+// be called again after later answers: the last time counts.
+func (in *Instance) Finish() []Ref {
+	now := in.known("now()")
+	in.root.each(func(it *item) {
+		if it.of.Preload == "timestamp" && it.of.PreloadParams == "end" {
+			in.setAnswer(it, now)
+		}
+	})
+	return in.change()
+}
+
 func (in *Instance) change() []Ref {
 	for _, r := range in.graph.loose {
 		in.waitWithin(r, in.document)
@@ -175,7 +187,7 @@ func (in *Instance) Add(repeat Ref) (Ref, []Ref, error) {
 	if err != nil {
 		return "", nil, fmt.Errorf("adding to %s: %w", repeat, err)
 	}
-	one := in.one(whole)
+	one := in.one(whole, false)
 	whole.kids = append(whole.kids, one)
 	in.begin(one)
 	in.restructure(whole, len(whole.kids)-1)
@@ -216,7 +228,7 @@ func (in *Instance) typed(it *item, value string) (string, error) {
 		return "", fmt.Errorf("%w: it is longer than %d bytes", ErrBadValue, maxAnswer)
 	}
 	switch it.of.Type {
-	case "select_one", "select_multiple", "rank":
+	case "select_one", "select_one_external", "select_multiple", "rank":
 		return in.chosen(it, value)
 	case "acknowledge", "trigger":
 		if value != "OK" {
@@ -230,10 +242,13 @@ func (in *Instance) typed(it *item, value string) (string, error) {
 // maxAnswer bounds one answer, in bytes.
 const maxAnswer = 1 << 16
 
+// several reports whether the answer is a list of choices.
+func (s *spec) several() bool { return s.Type == "select_multiple" || s.Type == "rank" }
+
 // chosen checks choices. Several choices are one answer: all of them are right, or none is taken.
 func (in *Instance) chosen(it *item, value string) (string, error) {
 	names := []string{value}
-	if it.of.Type != "select_one" {
+	if it.of.several() {
 		names = strings.Fields(value)
 	}
 	if it.of.rules[offered] == nil {

@@ -62,7 +62,7 @@ func (in *Instance) grow(ref Ref) *item {
 			continue
 		}
 		for len(whole.kids) < place {
-			one := in.one(whole)
+			one := in.one(whole, false)
 			whole.kids = append(whole.kids, one)
 			whole.parent.nodes = nil
 			in.begin(one)

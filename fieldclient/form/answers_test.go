@@ -135,3 +135,12 @@ func TestARepeatsNumberIsGuarded(t *testing.T) {
 		t.Errorf("count: %v %v", v, err)
 	}
 }
+
+func TestTheEndIsNotKnownBeforeTheFormIsFinished(t *testing.T) {
+	in := begin(t, "type | name | label | calculation", "start|s", "end|e", "text|a|A", "calculate|took||${e} != ''")
+	do(t, in, "s ? 2026-11-24T09:00:00.000+00:00", "e ? ", "a = x", "e ? ", "took ? false")
+	if diff := cmp.Diff([]Ref{"/data/e", "/data/took"}, in.Finish()); diff != "" {
+		t.Error(diff)
+	}
+	do(t, in, "e ? 2026-11-24T09:00:00.000+00:00", "took ? true")
+}

@@ -63,8 +63,11 @@ func hasReference(s string) bool {
 }
 
 // isDynamic tells a default that is to be evaluated from one that is a value: it calls a function, refers to a
-// question or calculates. A hyphen in a date or a place is no minus.
+// question or calculates. A hyphen in a date or a place is no minus, nor is the zone of a time a sum.
 func isDynamic(s, data string) bool {
+	if _, err := ofType(data, s); err == nil && data == "time" {
+		return false
+	}
 	for s != "" {
 		m := lexPattern.FindStringSubmatchIndex(s)
 		if m == nil {

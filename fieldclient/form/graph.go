@@ -20,6 +20,8 @@ type Graph struct {
 	specs map[*Node]*spec
 	rules []*rule // so ordered that none comes before one that it needs
 	loose []*rule // that are evaluated after every change, since what they depend on is known only then
+
+	choiceRefs map[string][]*spec // the questions whose answers stand in the labels of a list's choices
 }
 
 // aspect is what a rule decides about its question.
@@ -84,10 +86,11 @@ type action struct {
 // NewGraph makes a template's expressions ready. Expressions that wait for each other are refused with ErrCycle and
 // their names. An expression that cannot be evaluated is no error: Validate reports it wherever it would be needed.
 func NewGraph(t *Template) (*Graph, error) {
-	g := &Graph{t: t, specs: map[*Node]*spec{}}
+	g := &Graph{t: t, specs: map[*Node]*spec{}, choiceRefs: map[string][]*spec{}}
 	document := &spec{Node: &Node{Kind: KindForm}}
 	g.root = g.spec(t.Root, document)
 	document.kids = []*spec{g.root}
+	g.noteChoices()
 	for n := range t.Root.All() {
 		if s := g.specs[n]; s != nil {
 			g.prepare(s)
@@ -155,10 +158,22 @@ func (g *Graph) parse(s *spec, is aspect, src string, filter bool) *rule {
 	return r
 }
 
+// externalID stands before the name of a list of the sheet external_choices, for names of lists are not unique among
+// both sheets.
+const externalID = "external_choices:"
+
+// listID names the list of a select among the instances of a filled form.
+func (s *spec) listID() string {
+	if s.Type == "select_one_external" {
+		return externalID + s.List
+	}
+	return s.List
+}
+
 // choices makes the expression that gives the choices of a select, as ODK writes it into an itemset.
 func (g *Graph) choices(s *spec) {
 	x := &xform{t: g.t}
-	nodes, filter := "instance('"+s.List+"')/root/item", ""
+	nodes, filter := "instance('"+s.listID()+"')/root/item", ""
 	s.value, s.label = "name", "label"
 	switch name, ext := fileName(s.File); {
 	case s.File != "":
@@ -213,6 +228,7 @@ func (g *Graph) link(r *rule) {
 	if r.is == satisfies {
 		r.of.read(reader{r, r.of, expr.UseText}) // whether it says so or not
 	}
+	g.linkChoices(r)
 	for _, e := range r.expressions() {
 		refs := e.References()
 		r.speaks = r.speaks || refs.Language || len(refs.Instances) > 0 // lists have labels

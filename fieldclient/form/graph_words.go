@@ -1,6 +1,7 @@
 package form
 
 import (
+	"slices"
 	"strings"
 
 	"kua/fieldclient/form/expr"
@@ -71,7 +72,7 @@ func (g *Graph) wordings(s *spec) {
 		s.words[wording(i)] = w
 		watched = watched || i <= int(guidance) && len(w.expressions()) > 0
 	}
-	if watched {
+	if watched || len(g.choiceRefs[s.List]) > 0 {
 		s.rules[worded] = &rule{of: s, is: worded}
 		g.rules = append(g.rules, s.rules[worded])
 	}
@@ -119,4 +120,43 @@ func (g *Graph) shows(r ref, of *Node) string {
 		}
 	}
 	return strings.TrimSpace(g.t.path(r.name, of, r.lastSaved, false, false))
+}
+
+// noteChoices finds the questions whose answers stand in the labels of choices.
+func (g *Graph) noteChoices() {
+	for _, l := range g.t.Lists {
+		for _, c := range l.Choices {
+			for _, w := range c.Label {
+				refs, _ := references(w.Text)
+				for _, r := range refs {
+					if s := g.specs[g.t.Named(r.name)]; s != nil && !slices.Contains(g.choiceRefs[l.Name], s) {
+						g.choiceRefs[l.Name] = append(g.choiceRefs[l.Name], s)
+					}
+				}
+			}
+		}
+	}
+}
+
+// linkChoices lets a rule be evaluated again when an answer changes that stands in the label of a choice which the rule
+// may read. It puts nothing before the rule: labels may be about what the rule computes.
+func (g *Graph) linkChoices(r *rule) {
+	if len(g.choiceRefs) == 0 {
+		return
+	}
+	of := map[string]bool{}
+	if r.is == worded {
+		of[r.of.List] = true
+	}
+	for _, e := range r.expressions() {
+		refs := e.References()
+		for list := range g.choiceRefs {
+			of[list] = of[list] || refs.Language || slices.Contains(refs.Instances, list)
+		}
+	}
+	for list := range of {
+		for _, s := range g.choiceRefs[list] {
+			s.read(reader{r, g.root.up, expr.UseText})
+		}
+	}
 }

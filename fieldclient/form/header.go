@@ -103,6 +103,7 @@ var surveyKnown = []string{
 	"type", "name", "label", "hint", "guidance_hint", "default", "trigger", "choice_filter", "parameters",
 	"bind", "control", "instance", "media", "intent", "disabled", "query",
 	"sms_field", "sms_option", "sms_separator", "sms_allow_media", "sms_date_format", "sms_datetime_format", "sms_response",
+	"kua",
 }
 
 // surveyAliases are other names for columns of the survey sheet, and the short names of attributes.
@@ -164,6 +165,10 @@ func classifySurvey(parts []string) (key, sub, lang string) {
 	case "instance":
 		if len(parts) == 2 && isName(parts[1]) {
 			return "instance", parts[1], ""
+		}
+	case "kua":
+		if len(parts) == 2 && slices.Contains(kuaColumns, parts[1]) {
+			return "kua", parts[1], ""
 		}
 	default:
 		if len(parts) == 1 && slices.Contains(surveyKnown, parts[0]) {

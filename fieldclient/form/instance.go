@@ -40,6 +40,8 @@ type Instance struct {
 	fired   []firing
 	faults  map[fault]error
 	quiet   bool // answers are being loaded: nothing is set by default
+
+	beginning bool // the form is being begun
 }
 
 type fault struct {
@@ -65,7 +67,9 @@ func NewInstance(t *Template, env Env) (*Instance, error) {
 // Begin makes a new form with its defaults, and one instance in every repeat that has no count.
 func (g *Graph) Begin(env Env) *Instance {
 	in := g.empty(env, false)
+	in.beginning = true
 	in.settle()
+	in.beginning = false
 	in.take()
 	return in
 }
@@ -89,21 +93,23 @@ func (g *Graph) empty(env Env, quiet bool) *Instance {
 		return &element{}, id == "__last-saved"
 	}
 	in.document = &item{of: g.root.up, own: true, relevant: true}
-	in.root = in.make(g.root, in.document)
+	in.root = in.make(g.root, in.document, !quiet)
 	in.document.kids = []*item{in.root}
 	in.begin(in.root)
 	return in
 }
 
-// make builds a section or question with all below it. Its rules wait to be evaluated once it has its place (begin).
-func (in *Instance) make(s *spec, parent *item) *item {
+// make builds a section or question with all below it. Its rules wait to be evaluated once it has its place (begin). At
+// the beginning of a form every repeat that people count has a first instance, inside such an instance too; what is
+// added later begins with empty repeats, as ODK's does, for how many are in it is for people to say.
+func (in *Instance) make(s *spec, parent *item, first bool) *item {
 	it := &item{of: s, parent: parent, own: true, relevant: parent.relevant}
 	for _, k := range s.kids {
 		kid := &item{of: k, parent: it, own: true, relevant: it.relevant, whole: true, count: free}
 		if k.Kind != KindRepeat {
-			kid = in.make(k, it)
-		} else if k.RepeatCount == "" && !in.quiet {
-			kid.kids = []*item{in.one(kid)}
+			kid = in.make(k, it, first)
+		} else if k.RepeatCount == "" && first {
+			kid.kids = []*item{in.one(kid, first)}
 		}
 		it.kids = append(it.kids, kid)
 	}
@@ -111,8 +117,8 @@ func (in *Instance) make(s *spec, parent *item) *item {
 }
 
 // one builds an instance of a repeat.
-func (in *Instance) one(repeat *item) *item {
-	it := in.make(repeat.of, repeat.parent)
+func (in *Instance) one(repeat *item, first bool) *item {
+	it := in.make(repeat.of, repeat.parent, first)
 	it.repeat = repeat
 	return it
 }
@@ -482,7 +488,7 @@ func (in *Instance) resize(repeat *item, n float64) {
 	}
 	repeat.count = count
 	for len(repeat.kids) < count {
-		one := in.one(repeat)
+		one := in.one(repeat, in.beginning && len(repeat.kids) == 0)
 		repeat.kids = append(repeat.kids, one)
 		in.begin(one)
 	}

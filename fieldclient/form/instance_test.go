@@ -105,7 +105,7 @@ func TestEveryFeatureFollowsTheAnswers(t *testing.T) {
 		{"count that the repeat decides", []string{"type | name | label | repeat_count", "begin repeat|c|C|count(${more}[. = 'y']) + 1", "text|more|M", "end repeat"},
 			[]string{"c_count ? 1", "c[1]/more = y", "c_count ? 2", "c[2]/more = y", "c_count ? 3", "c[1]/more = n", "c_count ? 2", "c[3]/more relevant no"}},
 		{"nested repeats", []string{"type | name | label | calculation", "begin repeat|o|O", "begin repeat|i|I", "integer|x|X", "end repeat", "calculate|s||sum(${x})", "end repeat", "calculate|all||sum(${x})"},
-			[]string{"+ o", "+ o[2]/i", "o[1]/i[1]/x = 1", "o[2]/i[1]/x = 2", "o[2]/i[2]/x = 4", "o[1]/s ? 1", "o[2]/s ? 6", "all ? 7", "- o[1]", "all ? 6", "o[1]/s ? 6"}},
+			[]string{"+ o", "+ o[2]/i", "+ o[2]/i", "o[1]/i[1]/x = 1", "o[2]/i[1]/x = 2", "o[2]/i[2]/x = 4", "o[1]/s ? 1", "o[2]/s ? 6", "all ? 7", "- o[1]", "all ? 6", "o[1]/s ? 6"}},
 		{"silences", []string{"type | name | label | calculation", "integer|a|A", "calculate|c||coalesce(${a}, 'none')"},
 			[]string{"a = 3", "c ? 3", "a ! access-refused", "c ? none", "a ? ", "a = 4", "c ? 4"}},
 		{"words", []string{"type | name | label::en | label::kk | hint::en", "text|n|Name|Аты|h", "text|q|Where is ${n}?|${n} қайда?|ask ${n}"},
@@ -194,5 +194,36 @@ func TestAChangeNamesAllThatItChangedInDocumentOrder(t *testing.T) {
 	}
 	if got, _ = in.Set("/data/a", "3"); len(got) != 0 {
 		t.Errorf("the same answer again changed %v", got)
+	}
+}
+
+func TestAnAnswerInTheLabelOfAChoiceChangesTheQuestion(t *testing.T) {
+	in := begin(t, "type | name | label | calculation", "text|who|Who", "select_one l|s|S", "select_one m|other|O", "calculate|c||jr:choice-name('a', '${s}')",
+		"choices", "list_name|name|label", "l|a|Ask ${who}", "m|a|A")
+	got, err := in.Set("/data/who", "Aru")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff([]Ref{"/data/who", "/data/s", "/data/c"}, got); diff != "" {
+		t.Error(diff)
+	}
+	do(t, in, "c ? Ask Aru")
+}
+
+func TestExternalChoicesComeFromTheirOwnSheet(t *testing.T) {
+	tmpl := mustBuild(t, []Sheet{
+		sheet("survey", "type|name|label|choice_filter", "select_one l|one|One", "select_one_external l|ext|Ext|region = ${one}"),
+		sheet("choices", "list_name|name|label", "l|n|North", "l|s|South"),
+		sheet("external_choices", "list_name|name|label|region", "l|x|Town X|n", "l|y|Town Y|s")})
+	in, err := NewInstance(tmpl, testEnv)
+	if err != nil {
+		t.Fatal(err)
+	}
+	do(t, in, "ext choices ", "one = s", "ext choices y", "ext = y", "one = n", "ext choices x")
+	if _, err := in.Set("/data/ext", "y"); !errors.Is(err, ErrBadValue) {
+		t.Errorf("a town of another region is taken: %v", err)
+	}
+	if got := in.Validate(); len(got) != 1 || got[0].Code != CodeChoice {
+		t.Errorf("a town that is no longer offered: %v", got)
 	}
 }

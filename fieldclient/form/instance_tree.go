@@ -156,6 +156,7 @@ func (it *item) around(s *spec) *item {
 type element struct {
 	name   string
 	text   string
+	words  func() string // in place of text, where it follows answers
 	parent expr.Node
 	kids   []expr.Node
 	choice *Choice
@@ -165,6 +166,9 @@ func (e *element) Name() string          { return e.name }
 func (e *element) Parent() expr.Node     { return e.parent }
 func (e *element) Children() []expr.Node { return e.kids }
 func (e *element) Text() string {
+	if e.words != nil {
+		return e.words()
+	}
 	if len(e.kids) == 0 {
 		return e.text
 	}
@@ -182,7 +186,7 @@ func (e *element) add(name, text string) *element {
 }
 
 // listNode makes the instance of a list of choices.
-func listNode(l *List, label func(Text) string) *element {
+func listNode(l *List, label func(Text) (string, func() string)) *element {
 	doc := &element{}
 	root := doc.add("root", "")
 	for i := range l.Choices {
@@ -191,7 +195,8 @@ func listNode(l *List, label func(Text) string) *element {
 		one.choice = c
 		one.add("itextId", l.Name+"-"+strconv.Itoa(i))
 		one.add("name", c.Name)
-		one.add("label", label(c.Label))
+		text, words := label(c.Label)
+		one.add("label", text).words = words
 		for _, f := range c.Fields {
 			one.add(f.Name, f.Value)
 		}

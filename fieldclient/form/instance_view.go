@@ -136,7 +136,7 @@ func (in *Instance) offers(it *item) bool {
 		return true
 	}
 	names := []string{it.answer}
-	if it.of.Type != "select_one" {
+	if it.of.several() {
 		names = strings.Fields(it.answer)
 	}
 	for _, name := range names {

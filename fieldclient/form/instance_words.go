@@ -41,18 +41,31 @@ func (in *Instance) words(it *item, which wording) string { return in.render(it,
 
 // shown is all of a question that people see, to notice when it changes.
 func (in *Instance) shown(it *item) string {
-	return in.words(it, label) + "\x00" + in.words(it, hint) + "\x00" + in.words(it, guidance)
+	all := in.words(it, label) + "\x00" + in.words(it, hint) + "\x00" + in.words(it, guidance)
+	if len(in.graph.choiceRefs[it.of.List]) == 0 {
+		return all
+	}
+	for _, n := range it.options {
+		all += "\x00" + in.choiceText(it, n)
+	}
+	return all
 }
 
 func (in *Instance) list(id string) (*element, bool) {
 	if e := in.lists[id]; e != nil {
 		return e, true
 	}
-	l, ok := in.graph.t.List(id)
+	l, ok := in.graph.t.list(id)
 	if !ok {
 		return nil, false
 	}
-	e := listNode(l, func(t Text) string { return in.render(in.root, in.graph.words(t, nil)) })
+	e := listNode(l, func(t Text) (string, func() string) {
+		w := in.graph.words(t, nil)
+		if len(w.expressions()) == 0 {
+			return in.render(in.root, w), nil
+		}
+		return "", func() string { return in.render(in.root, w) }
+	})
 	in.lists[id] = e
 	return e, true
 }
@@ -89,7 +102,7 @@ func (in *Instance) choiceLabel(question expr.Node, value string) (string, bool)
 		return "", false
 	}
 	nodes := it.options
-	if doc, ok := in.list(it.of.List); ok {
+	if doc, ok := in.list(it.of.listID()); ok {
 		nodes = doc.kids[0].Children()
 	}
 	for _, n := range nodes {
@@ -117,11 +130,14 @@ func childText(n expr.Node, name string) string {
 	return ""
 }
 
-// preload gives what the device knows without being asked.
+// preload gives what the device knows without being asked when a form is begun. When it ends is not known yet: Finish.
 func (in *Instance) preload(n *Node) string {
 	src := ""
 	switch n.Preload {
 	case "timestamp":
+		if n.PreloadParams == "end" {
+			return ""
+		}
 		src = "now()"
 	case "date":
 		src = "today()"
@@ -136,6 +152,11 @@ func (in *Instance) preload(n *Node) string {
 	if src == "" {
 		return ""
 	}
+	return in.known(src)
+}
+
+// known evaluates what stands in no form.
+func (in *Instance) known(src string) string {
 	e, err := expr.Parse(src)
 	if err != nil {
 		return ""

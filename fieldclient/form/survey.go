@@ -24,7 +24,7 @@ func (b *builder) readSurvey() {
 	b.columns = b.report.columns(s, classifySurvey, surveyAliases, surveyKnown)
 	for _, c := range b.columns {
 		if c.key == "" {
-			b.warnf(place{s.Name, 1, c.header}, "unknown-column", "a form does not know this column; it is kept, but not used")
+			b.warnf(place{s.Name, 1, c.header}, "unknown-column", "a form does not know this column; it is kept, but not used%s", ownColumns(c.header))
 			continue
 		}
 		if b.headers[c.key] == "" {
@@ -215,7 +215,7 @@ func (b *builder) node(r *surveyRow) *Node {
 			n.Instance = append(n.Instance, Attr{c.sub, v})
 		case "intent":
 			n.Body = append(n.Body, Attr{"intent", v})
-		case "":
+		case "kua", "":
 			n.Extra = append(n.Extra, Attr{c.header, v})
 		}
 	}

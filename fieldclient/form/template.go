@@ -137,6 +137,19 @@ func (t *Template) List(name string) (*List, bool) {
 	return l, ok
 }
 
+// list gives a list of either sheet by the name that expressions have for it.
+func (t *Template) list(id string) (*List, bool) {
+	name, external := strings.CutPrefix(id, externalID)
+	if !external {
+		return t.List(id)
+	}
+	i := slices.IndexFunc(t.External, func(l *List) bool { return l.Name == name })
+	if i < 0 {
+		return nil, false
+	}
+	return t.External[i], true
+}
+
 // Named gives the question or section of a name; nil where there is none, or more than one.
 func (t *Template) Named(name string) *Node { return t.byName[name] }
 

@@ -155,6 +155,9 @@ func fnEndsWith(r *run, _ focus, _ *call, args []Value) (Value, error) {
 
 func fnSelected(r *run, _ focus, _ *call, args []Value) (Value, error) {
 	want := strings.Trim(args[1].text, " \t\r\n")
+	if want == "" {
+		return r.boolean(strings.Trim(args[0].text, " \t\r\n") == ""), nil
+	}
 	for _, w := range words(args[0].text) {
 		if w == want {
 			return r.boolean(true), nil
