@@ -62,7 +62,7 @@ func (b *builder) findSheets() (settings *Sheet) {
 	}
 	for i := range sheets {
 		name := strings.ToLower(sheets[i].Name)
-		if found["survey"] == &sheets[i] || slices.Contains(sheetNames, name) {
+		if found["survey"] == &sheets[i] || slices.Contains(sheetNames, name) || strings.HasPrefix(name, fileSheet) && strings.HasSuffix(name, ".csv") {
 			continue
 		}
 		meant := ""

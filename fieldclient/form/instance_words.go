@@ -57,6 +57,10 @@ func (in *Instance) list(id string) (*element, bool) {
 	}
 	l, ok := in.graph.t.list(id)
 	if !ok {
+		if s := in.graph.t.file(id); s != nil {
+			in.lists[id] = tableNode(s)
+			return in.lists[id], true
+		}
 		return nil, false
 	}
 	e := listNode(l, func(t Text) (string, func() string) {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 
@@ -19,13 +20,18 @@ import (
 
 func (a *app) templateImport() *cobra.Command {
 	var approve bool
+	var files []string
 	c := &cobra.Command{Use: "import FILE|STARTER", Short: "Bring a form into the registry: an XLSForm workbook, or one that comes with Kua", Args: cobra.ExactArgs(1),
 		Long: "Bring a form into the registry, as a draft: an XLSForm workbook (.xlsx or .xls), or by its name one of those that come with Kua.\n" +
 			"Every problem is listed at once, by sheet, row and column. A version never changes: its id is the beginning of the hash of its\n" +
 			"content. It can be used on visits once it is approved."}
 	c.Flags().BoolVar(&approve, "approve", false, "approve it as well")
+	c.Flags().StringArrayVar(&files, "file", nil, "a .csv file beside the form, for select_one_from_file and pulldata; may be repeated")
 	return a.command(c, func(ctx context.Context, args []string) error {
 		t, issues, err := readForm(ctx, args[0])
+		for i := 0; err == nil && i < len(files); i++ {
+			t, issues, err = addFile(t, files[i])
+		}
 		writeIssues(a.err, issues, nil)
 		if err != nil {
 			return err
@@ -42,6 +48,15 @@ func (a *app) templateImport() *cobra.Command {
 			return a.made(info.ID.String(), info, "%s, version %s, is in the registry as %s (%s).", info.Title, orNone(info.Version), info.ID, info.State)
 		})
 	})
+}
+
+func addFile(t *form.Template, name string) (*form.Template, []form.Issue, error) {
+	f, err := os.Open(name)
+	if err != nil {
+		return nil, nil, err
+	}
+	defer f.Close()
+	return t.AddFile(filepath.Base(name), f)
 }
 
 // readForm reads a form from a file, or where there is none of that name a starter checklist.
