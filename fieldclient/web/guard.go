@@ -62,10 +62,14 @@ func (s *Server) guard(next http.Handler) http.Handler {
 // ours reports whether the browser says that a page of ours sent the request. What says nothing is no browser page; it has
 // no session either.
 func (s *Server) ours(r *http.Request) bool {
-	if o := r.Header.Values("Origin"); len(o) > 0 && !slices.Equal(o, []string{"http://" + s.host}) {
+	site := r.Header.Get("Sec-Fetch-Site")
+	switch o := r.Header.Values("Origin"); {
+	case len(o) == 0 || slices.Equal(o, []string{"http://" + s.host}):
+	case slices.Equal(o, []string{"null"}) && site == "same-origin": // a form of a page that keeps its address to itself
+	default:
 		return false
 	}
-	switch r.Header.Get("Sec-Fetch-Site") {
+	switch site {
 	case "", "same-origin":
 		return true
 	case "none": // typed, or a reload

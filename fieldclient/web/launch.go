@@ -60,7 +60,7 @@ func (s *Server) launch(w http.ResponseWriter, r *http.Request) {
 	s.setCookie(w, se)
 	w.Header().Set("Clear-Site-Data", `"cache", "storage"`) // what an earlier process left in this browser
 	w.Header().Set("Content-Type", "text/html; charset=utf-8")
-	fmt.Fprint(w, `<!doctype html><meta charset="utf-8"><meta http-equiv="refresh" content="0;url=/"><title>Kua</title><p><a href="/">Kua</a>`)
+	fmt.Fprint(w, `<!doctype html><meta charset="utf-8"><meta http-equiv="refresh" content="0;url=/"><link rel="icon" href="/static/kua.svg"><title>Kua</title><p><a href="/">Kua</a>`)
 	s.cfg.tell(Message{Launched: true})
 }
 

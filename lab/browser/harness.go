@@ -83,6 +83,7 @@ func (a *App) read(out io.Reader) {
 		}
 	}
 	a.done <- a.cmd.Wait()
+	close(a.Launch)
 }
 
 // Stop ends the program and waits for it.
@@ -140,6 +141,9 @@ func Browse(t testing.TB) *Tab {
 // Open lets the browser in by a launch file.
 func (b *Tab) Open(launch string) {
 	b.T.Helper()
+	if launch == "" {
+		b.T.Fatal("the program ended before it opened its screens")
+	}
 	b.Do(chromedp.Navigate((&url.URL{Scheme: "file", Path: launch}).String()), chromedp.WaitVisible("main h1", chromedp.ByQuery))
 }
 
