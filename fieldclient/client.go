@@ -81,7 +81,8 @@ type Client struct {
 	noted   map[Incident]bool // since the unlock, of those that repeat
 	refused map[syncproto.ScopeID]bool
 	clock   clockState
-	broken  error // the records in memory could not be made anew: nothing may be signed on them
+	gates   map[syncproto.ScopeID]*gate // visits in gate mode
+	broken  error                       // the records in memory could not be made anew: nothing may be signed on them
 
 	// whole is held for reading by whoever reads the records in memory more than once, and for writing while they are
 	// made anew: rows get other numbers then. It is taken after mu, and mu never while it is held.
@@ -113,6 +114,8 @@ type scopeKeys struct {
 	current    keyName
 	first      syncproto.Hash // commitment of epoch 1: the ids of checklist items hang on it
 	keys       map[syncproto.Hash]seal.VisitKey
+	gateKeys   map[syncproto.Hash]seal.VisitKey               // gate keys that this laptop holds and nobody has released
+	gateWraps  []wrapped                                      // what the log says of gate keys
 	wraps      []wrapped                                      // what the log says of them, in its order
 	epochs     map[syncproto.Hash]uint64                      // of each key that takes effect
 	recipients map[syncproto.Hash]map[syncproto.DeviceID]bool // of each key that takes effect: who holds it
@@ -133,16 +136,20 @@ func (n keyName) newerThan(old keyName) bool {
 }
 
 type lockedBody struct {
-	row uint64
-	ext int64
+	row  uint64
+	key  syncproto.Hash // commitment of the key that is missing
+	gate bool
 }
 
-// key returns a visit key by its commitment.
+// key returns a visit key by its commitment, for opening what is sealed under it.
 func (s *scopeKeys) key(commitment syncproto.Hash) (seal.VisitKey, bool) {
 	if s == nil {
 		return seal.VisitKey{}, false
 	}
 	k, ok := s.keys[commitment]
+	if !ok {
+		k, ok = s.gateKeys[commitment]
+	}
 	return k, ok
 }
 
@@ -247,7 +254,7 @@ func (c *Client) Person() (syncproto.Member, error) {
 // load reads the whole vault into memory.
 func load(ctx context.Context, cfg Config, v *vault.Vault) (*Client, error) {
 	c := &Client{cfg: cfg, vault: v, feeds: map[syncproto.ScopeID]*ownFeed{}, scopes: map[syncproto.ScopeID]*scopeKeys{},
-		spoiled: map[syncproto.ChangesetID]bool{}, noted: map[Incident]bool{}, refused: map[syncproto.ScopeID]bool{},
+		gates: map[syncproto.ScopeID]*gate{}, spoiled: map[syncproto.ChangesetID]bool{}, noted: map[Incident]bool{}, refused: map[syncproto.ScopeID]bool{},
 		receipts: map[syncproto.ChangesetID]receiptState{}, aliases: map[aliasKey][]syncproto.EntityID{}, signed: map[syncproto.FeedID]signedUpTo{},
 		templates: newTemplates(), checklists: newChecklistCache()}
 	var dev deviceKeys

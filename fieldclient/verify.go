@@ -92,6 +92,7 @@ func (v *verifying) takeKeys() {
 func (v *verifying) copyKeys() {
 	v.keys = map[syncproto.Hash]seal.VisitKey{}
 	for _, s := range v.c.scopes {
+		maps.Copy(v.keys, s.gateKeys)
 		maps.Copy(v.keys, s.keys)
 	}
 }
