@@ -205,7 +205,8 @@ func (c *Client) sift(ctx context.Context, items []arrival) (fresh, fuller []arr
 	roster := c.rep.Roster()
 	twice := make(map[syncproto.ChangesetID]bool, len(items))
 	for _, a := range items {
-		if twice[a.cs.ID] || !a.knownBy(roster) {
+		_, away := c.away[a.cs.Header.Scope]
+		if twice[a.cs.ID] || away || !a.knownBy(roster) {
 			continue
 		}
 		twice[a.cs.ID] = true

@@ -38,6 +38,7 @@ const (
 	rowReceipt uint8 = 3 // a server's signed receipt
 	rowProven  uint8 = 4 // provenRow
 	rowNote    uint8 = 5 // incident, for the people who will ask: see Incident
+	// 6 and 7: rowRefused, rowRemoved
 )
 
 // storedPacket is a changeset as the vault keeps it.
@@ -72,6 +73,10 @@ type Client struct {
 	check    atomic.Pointer[checkpointState]
 	restored string
 
+	// underway is held for reading while a sync runs, and for writing while visits are removed: what is still coming
+	// in must not be taken for what was there.
+	underway sync.RWMutex
+
 	mu     sync.Mutex // serialises writes, from reading what they refer to on, and guards what follows
 	feeds  map[syncproto.ScopeID]*ownFeed
 	scopes map[syncproto.ScopeID]*scopeKeys
@@ -81,8 +86,9 @@ type Client struct {
 	noted   map[Incident]bool // since the unlock, of those that repeat
 	refused map[syncproto.ScopeID]bool
 	clock   clockState
-	gates   map[syncproto.ScopeID]*gate // visits in gate mode
-	broken  error                       // the records in memory could not be made anew: nothing may be signed on them
+	gates   map[syncproto.ScopeID]*gate     // visits in gate mode
+	away    map[syncproto.ScopeID]awayVisit // visits that were removed from this laptop
+	broken  error                           // the records in memory could not be made anew: nothing may be signed on them
 
 	// whole is held for reading by whoever reads the records in memory more than once, and for writing while they are
 	// made anew: rows get other numbers then. It is taken after mu, and mu never while it is held.
@@ -254,7 +260,7 @@ func (c *Client) Person() (syncproto.Member, error) {
 // load reads the whole vault into memory.
 func load(ctx context.Context, cfg Config, v *vault.Vault) (*Client, error) {
 	c := &Client{cfg: cfg, vault: v, feeds: map[syncproto.ScopeID]*ownFeed{}, scopes: map[syncproto.ScopeID]*scopeKeys{},
-		gates: map[syncproto.ScopeID]*gate{}, spoiled: map[syncproto.ChangesetID]bool{}, noted: map[Incident]bool{}, refused: map[syncproto.ScopeID]bool{},
+		gates: map[syncproto.ScopeID]*gate{}, away: map[syncproto.ScopeID]awayVisit{}, spoiled: map[syncproto.ChangesetID]bool{}, noted: map[Incident]bool{}, refused: map[syncproto.ScopeID]bool{},
 		receipts: map[syncproto.ChangesetID]receiptState{}, aliases: map[aliasKey][]syncproto.EntityID{}, signed: map[syncproto.FeedID]signedUpTo{},
 		templates: newTemplates(), checklists: newChecklistCache()}
 	var dev deviceKeys
@@ -339,7 +345,7 @@ func (c *Client) loadSmall(ctx context.Context) error {
 	}
 	c.server.Store(server)
 	c.check.Store(check)
-	return nil
+	return c.loadAway(ctx)
 }
 
 // noticeRestore handles a vault that was put back from a copy: no question to the user, no append to an old feed.

@@ -85,6 +85,9 @@ func (c *Client) sign(ctx context.Context, scope syncproto.ScopeID, changes []Ch
 	if c.broken != nil {
 		return c.broken
 	}
+	if _, away := c.away[scope]; away {
+		return ErrAway
+	}
 	if err := c.ensureGate(ctx, scope); err != nil {
 		return err
 	}
