@@ -225,13 +225,31 @@ func Open(ctx context.Context, cfg Config, secret string) (*Client, error) {
 	return c, nil
 }
 
-// Close locks the laptop: the records in memory are dropped and the keys zeroed.
+// Close locks the laptop: the records in memory are dropped, the visit keys and the vault's zeroed. It waits for a save
+// that has begun, and for nothing else: a sync or a check that is running fails at its next step, so cancel its context.
+// What the runtime has freed stays in the memory of the process until that ends.
 func (c *Client) Close() error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.whole.Lock()
 	defer c.whole.Unlock()
+	for _, s := range c.scopes {
+		for _, keys := range []map[syncproto.Hash]seal.VisitKey{s.keys, s.gateKeys} {
+			for _, k := range keys {
+				k.Wipe()
+			}
+		}
+	}
+	for _, g := range c.gates {
+		g.wipe()
+	}
 	return errors.Join(c.mem.Close(), c.vault.Close())
+}
+
+// Wipe makes everything on this laptop unreadable for good, at once, and locks it. The key file goes first, whatever is
+// running; what was not synced or carried is lost. See vault.Wipe.
+func (c *Client) Wipe(ctx context.Context) error {
+	return errors.Join(c.vault.Wipe(ctx), c.Close())
 }
 
 // Vault returns the encrypted store, for changing secrets and wiping.
