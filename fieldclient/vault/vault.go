@@ -233,6 +233,9 @@ func load(ctx context.Context, cfg Config, lock *os.File, id vaultID, k *keys) (
 	if err := finishCreation(cfg); err != nil {
 		return nil, err
 	}
+	if err := prepareBlobs(cfg); err != nil {
+		return nil, err
+	}
 	path := cfg.path(storeName)
 	if err := checkStore(ctx, path, k); err != nil {
 		return nil, err
