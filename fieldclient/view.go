@@ -293,6 +293,9 @@ func (c *Client) fill(ctx context.Context, st *Statement, cs *syncproto.Changese
 	st.raw = raw
 	if raw != nil && spec != nil {
 		st.Value = spec.FormatValue(raw)
+		if spec.ID == evidenceKey {
+			st.Value = "(sealed)"
+		}
 	}
 	st.Locked = raw == nil && st.Fate != syncproto.FateErased.String() && cs.Body.Form == syncproto.BodySealed
 	if next := st.Index + 1; st.Kind == syncproto.KindResolve && next < len(cs.Ops) && cs.Ops[next].Field == ReasonField {

@@ -355,6 +355,13 @@ func (v *Vault) Close() error {
 	return v.release()
 }
 
+// Closed reports whether the vault has been closed or wiped.
+func (v *Vault) Closed() bool {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	return v.closed
+}
+
 // shut refuses everything that starts from now on; it is false the second time.
 func (v *Vault) shut() bool {
 	v.mu.Lock()

@@ -140,6 +140,13 @@ func (a *AttachmentWriter) Close() error {
 	return nil
 }
 
+// Abort ends an attachment that will never be whole, and overwrites what it holds in clear. After Close it does nothing.
+func (a *AttachmentWriter) Abort() {
+	if a.err == nil {
+		a.fail(errors.New("sealing an attachment: it was given up"))
+	}
+}
+
 // fail ends the writer and overwrites what it holds in clear.
 func (a *AttachmentWriter) fail(err error) {
 	a.err = err
