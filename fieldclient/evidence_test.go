@@ -432,6 +432,7 @@ func TestAStickGivesOnlyOriginalsThatARecordNames(t *testing.T) {
 	_, aru, dana, visit := people(t)
 	aru.add(visit, Evidence{}, photo(t))
 	second := aru.add(visit, Evidence{}, []byte("another file"))
+	dana.add(visit, Evidence{}, []byte("her own"))
 	dir := filepath.Join(t.TempDir(), "stick")
 	if rep, err := aru.ExportAttachments(ctx, dir, []syncproto.ScopeID{visit}, false); err != nil || rep.Taken != 2 {
 		t.Fatalf("%+v %v", rep, err)
@@ -453,7 +454,7 @@ func TestAStickGivesOnlyOriginalsThatARecordNames(t *testing.T) {
 	if rep, err := dana.ImportAttachments(ctx, dir); err != nil || rep.Taken != 0 || rep.Known != 1 {
 		t.Fatalf("a second time: %+v %v", rep, err)
 	}
-	if n := len(sealedFiles(t, dana)); n != 1 {
+	if n := len(sealedFiles(t, dana)); n != 2 {
 		t.Errorf("%d files", n)
 	}
 	if _, err := aru.ExportAttachments(ctx, dir, nil, true); err == nil {

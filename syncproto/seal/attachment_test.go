@@ -3,6 +3,7 @@ package seal
 import (
 	"bytes"
 	"crypto/sha256"
+	"encoding/binary"
 	"encoding/hex"
 	"encoding/json"
 	"errors"
@@ -161,7 +162,7 @@ func TestAFalseLengthIsRefused(t *testing.T) {
 			t.Fatal(err)
 		}
 		w.add(make([]byte, attachmentChunk-lengthSize))
-		w.add(bytes.Repeat([]byte{byte(size >> 56), byte(size >> 48), 0, 0, 0, byte(size >> 16), byte(size >> 8), byte(size)}, 1))
+		w.add(binary.BigEndian.AppendUint64(nil, uint64(size)))
 		w.flush(true)
 		if err := readAll(key, testScope, out.Bytes()); !errors.Is(err, ErrDamaged) {
 			t.Errorf("a length of %d: %v", size, err)
