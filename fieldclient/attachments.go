@@ -77,11 +77,13 @@ func (c *Client) heldBlobs(ctx context.Context) ([]heldBlob, error) {
 		return nil, err
 	}
 	var out []heldBlob
+	seen := map[blobID]bool{}
 	for _, n := range names {
 		b := heldBlob{scope: n.scope, hash: n.hash}
-		if slices.ContainsFunc(out, func(o heldBlob) bool { return o.scope == b.scope && o.hash == b.hash }) {
+		if seen[b.id()] {
 			continue
 		}
+		seen[b.id()] = true
 		var held bool
 		if b.size, held = c.vault.HasBlob(n.hash); !held {
 			continue

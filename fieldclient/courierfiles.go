@@ -76,7 +76,9 @@ func (c *Client) exportBlob(path string, h vault.BlobHash) error {
 // ImportAttachments takes in sealed originals from a folder. Only those are taken that a record here names, so that a stick
 // fills no disk: import its bundle first. Each is compared with its name.
 func (c *Client) ImportAttachments(ctx context.Context, dir string) (rep CarriedAttachments, err error) {
+	c.whole.RLock()
 	names, err := c.blobNames(ctx)
+	c.whole.RUnlock()
 	if err != nil {
 		return rep, fmt.Errorf("importing attachments: %w", err)
 	}

@@ -304,7 +304,7 @@ type blobName struct {
 
 // blobNames returns every statement about sealed files that this laptop can read, also those that were replaced.
 func (c *Client) blobNames(ctx context.Context) ([]blobName, error) {
-	rows, err := c.mem.Write.QueryContext(ctx, `SELECT scope, entity, changeset, value FROM value WHERE field = $1 ORDER BY id`, int64(evidenceBlob))
+	rows, err := c.mem.Write.QueryContext(ctx, `SELECT scope, entity, changeset, value FROM value WHERE field = 2706 ORDER BY id`)
 	if err != nil {
 		return nil, fmt.Errorf("looking for attachments: %w", err)
 	}

@@ -483,3 +483,14 @@ func TestALockedLaptopGivesNothingMoreOfAnOriginal(t *testing.T) {
 	}
 	saule.unlock()
 }
+
+func TestTheNumbersOfEvidenceAreThoseOfTheVocabulary(t *testing.T) {
+	for name, id := range map[string]syncproto.Field{"blob": evidenceBlob, "key": evidenceKey, "restricted": evidenceRestricted} {
+		if f := field(t, "evidence", name); f.ID != id {
+			t.Errorf("%s has the number %d", name, f.ID)
+		}
+	}
+	if kind, _ := syncproto.KindNamed("evidence"); kind.ID != evidenceKind || !strings.Contains(projectionSchema, "field = 2706") || evidenceBlob != 2706 {
+		t.Error("the kind, or the field in the projection's index, has another number")
+	}
+}
