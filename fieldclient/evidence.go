@@ -1,0 +1,369 @@
+package fieldclient
+
+import (
+	"context"
+	"crypto/sha256"
+	"database/sql"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"hash"
+	"io"
+	"net/http"
+	"path"
+	"slices"
+	"strconv"
+	"strings"
+
+	"kua/fieldclient/vault"
+	"kua/internal/replica"
+	"kua/syncproto"
+	"kua/syncproto/seal"
+)
+
+// MaxEvidence is the largest original in bytes: 200 MiB, some two hours of speech.
+const MaxEvidence = seal.MaxAttachment
+
+// Fields of the kind evidence that the program itself reads (docs/vocabulary.md).
+const (
+	evidenceKind       syncproto.Field = 2700
+	evidenceBlob       syncproto.Field = 2706
+	evidenceKey        syncproto.Field = 2707
+	evidenceRestricted syncproto.Field = 2711
+)
+
+// ErrTooLarge says that an original is larger than MaxEvidence.
+var ErrTooLarge = seal.ErrTooLarge
+
+// Evidence says what a photo, sound or file is.
+type Evidence struct {
+	Kind       string // photo, audio or file; "" is told from Media
+	Name       string // file name; a folder before it is left out
+	Media      string // media type; "" is told from the first bytes
+	Caption    string // what it shows, no names
+	Links      []syncproto.EntityID
+	Consent    string // given, refused, not-needed, not-asked, or "" where nobody said
+	Restricted bool   // opens for health experts only
+}
+
+// AddEvidence seals an original as it is read, at most MaxEvidence bytes, and saves its record. When it returns without an
+// error, the sealed original, then the record with the key are durable. The original is never on the disk in clear, and
+// what a crash or an error leaves is a sealed file without a key, which is swept.
+func (c *Client) AddEvidence(ctx context.Context, scope syncproto.ScopeID, e Evidence, r io.Reader) (id syncproto.EntityID, err error) {
+	if id, err = c.addEvidence(ctx, scope, e, r); err != nil {
+		return id, fmt.Errorf("adding evidence: %w", err)
+	}
+	return id, nil
+}
+
+func (c *Client) addEvidence(ctx context.Context, scope syncproto.ScopeID, e Evidence, r io.Reader) (id syncproto.EntityID, err error) {
+	visitKey, err := c.mayAddTo(scope)
+	if err != nil {
+		return id, err
+	}
+	if id, err = syncproto.RandomID(c.cfg.Rand); err != nil {
+		return id, err
+	}
+	if _, err := createChanges("evidence", id, e.fields()); err != nil { // before a long original is read
+		return id, err
+	}
+	s, err := c.sealOriginal(ctx, scope, r)
+	if err != nil {
+		return id, err
+	}
+	defer s.key.Wipe()
+	if e.Media == "" {
+		e.Media = s.media
+	}
+	changes, err := s.changes(c.cfg.Rand, visitKey, scope, id, e)
+	if err != nil {
+		return id, errors.Join(err, s.file.Discard())
+	}
+	return id, c.keepEvidence(ctx, scope, s, changes)
+}
+
+// mayAddTo returns the key that seals the attachment's key now, if this person may write in the scope.
+func (c *Client) mayAddTo(scope syncproto.ScopeID) (key seal.VisitKey, err error) {
+	me, err := c.Person()
+	if err != nil {
+		return key, err
+	}
+	st, ok := c.rep.Scope(scope)
+	if !ok {
+		return key, ErrNotFound
+	}
+	if !c.rep.Roster().RightsNow(me.Person, &st.Standing).Has(syncproto.RightWrite) {
+		return key, ErrNoRight
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if key, ok = c.scopes[scope].now(); !ok {
+		return key, errNoKey
+	}
+	return key, nil
+}
+
+// fields returns what a person said of the evidence, as it is typed.
+func (e Evidence) fields() map[string]string {
+	kind := e.Kind
+	if kind == "" {
+		switch typ, _, _ := strings.Cut(e.Media, "/"); typ {
+		case "image":
+			kind = "photo"
+		case "audio":
+			kind = "audio"
+		default:
+			kind = "file"
+		}
+	}
+	fields := map[string]string{"kind": kind, "name": baseName(e.Name), "media": e.Media, "caption": e.Caption, "consent": e.Consent}
+	for name, text := range fields {
+		if text == "" {
+			delete(fields, name)
+		}
+	}
+	if len(e.Links) > 0 {
+		links := make([]string, len(e.Links))
+		for i, l := range e.Links {
+			links[i] = l.String()
+		}
+		fields["links"] = strings.Join(links, ",")
+	}
+	if e.Restricted {
+		fields["restricted"] = "yes"
+	}
+	return fields
+}
+
+// baseName leaves out the folder: it tells who owns a camera or a laptop.
+func baseName(name string) string {
+	if name == "" {
+		return ""
+	}
+	return path.Base(strings.ReplaceAll(name, `\`, "/"))
+}
+
+// sealedOriginal is an original that is sealed on the disk and not yet named.
+type sealedOriginal struct {
+	file  *vault.BlobWriter
+	key   seal.AttachmentKey
+	blob  vault.BlobHash
+	hash  [sha256.Size]byte // of the original
+	size  int64
+	media string
+}
+
+// sealOriginal reads an original to its end. Only sealed bytes leave the memory.
+func (c *Client) sealOriginal(ctx context.Context, scope syncproto.ScopeID, r io.Reader) (*sealedOriginal, error) {
+	key, err := seal.NewAttachmentKey(c.cfg.Rand)
+	if err != nil {
+		return nil, err
+	}
+	file, err := c.vault.NewBlob()
+	if err != nil {
+		return nil, err
+	}
+	s := &sealedOriginal{file: file, key: key}
+	if err := s.fill(ctx, c.cfg.Rand, scope, r); err != nil {
+		key.Wipe()
+		return nil, errors.Join(err, file.Discard())
+	}
+	return s, nil
+}
+
+func (s *sealedOriginal) fill(ctx context.Context, rand io.Reader, scope syncproto.ScopeID, r io.Reader) error {
+	w, err := seal.NewAttachmentWriter(rand, s.key, scope, s.file)
+	if err != nil {
+		return err
+	}
+	sum := sha256.New()
+	if s.media, err = pour(ctx, w, sum, r); err != nil {
+		w.Abort()
+		return err
+	}
+	if s.size = w.Size(); s.size == 0 {
+		return errors.New("it is empty")
+	}
+	if err := w.Close(); err != nil {
+		return err
+	}
+	s.hash = [sha256.Size]byte(sum.Sum(nil))
+	s.blob, err = s.file.Sync()
+	return err
+}
+
+// pour copies an original into w and sum, and tells its media type by the first bytes.
+func pour(ctx context.Context, w io.Writer, sum hash.Hash, r io.Reader) (media string, err error) {
+	buf := make([]byte, 64<<10)
+	defer clear(buf)
+	for {
+		if err := ctx.Err(); err != nil {
+			return media, err
+		}
+		n, err := io.ReadFull(r, buf)
+		if media == "" {
+			media, _, _ = strings.Cut(http.DetectContentType(buf[:n]), ";")
+		}
+		sum.Write(buf[:n])
+		if _, err := w.Write(buf[:n]); err != nil {
+			return media, err
+		}
+		if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
+			return media, nil
+		}
+		if err != nil {
+			return media, fmt.Errorf("reading it: %w", err)
+		}
+	}
+}
+
+// changes makes the record: all of it in one changeset, so that it counts whole or not at all.
+func (s *sealedOriginal) changes(rand io.Reader, visit seal.VisitKey, scope syncproto.ScopeID, id syncproto.EntityID, e Evidence) ([]Change, error) {
+	wrapped, err := seal.WrapAttachmentKey(rand, visit, scope, s.blob, s.key)
+	if err != nil {
+		return nil, err
+	}
+	fields := e.fields()
+	fields["size"] = strconv.FormatInt(s.size, 10)
+	fields["hash"] = hex.EncodeToString(s.hash[:])
+	fields["blob"] = s.blob.String()
+	changes, err := createChanges("evidence", id, fields)
+	return append(changes, Change{Kind: syncproto.KindSet, Entity: id, Field: evidenceKey, Value: syncproto.BytesValue(wrapped)}), err
+}
+
+// statePendingBlobs lists sealed files that have their name and whose record is being saved.
+const statePendingBlobs = "attachments pending"
+
+// keepEvidence names the sealed file, then saves its record. Between the two a list in the vault tells of the file: a crash
+// there leaves one without a record, and sweepPending knows it.
+func (c *Client) keepEvidence(ctx context.Context, scope syncproto.ScopeID, s *sealedOriginal, changes []Change) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	pending, err := c.pendingBlobs(ctx)
+	if err == nil {
+		err = c.vault.InTx(ctx, func(tx *vault.Tx) error { return putState(tx, statePendingBlobs, append(pending, s.blob[:])) })
+	}
+	if err != nil {
+		return errors.Join(err, s.file.Discard())
+	}
+	if _, err := s.file.Keep(); err != nil {
+		return errors.Join(err, c.sweepPending(context.WithoutCancel(ctx)))
+	}
+	may := func(cs *syncproto.Changeset) error { return c.mayTakeEffect(cs, nil) }
+	err = c.sign(ctx, scope, changes, may, func(tx *vault.Tx, _ *syncproto.Changeset) error {
+		return putState(tx, statePendingBlobs, pending)
+	})
+	if err != nil {
+		return errors.Join(err, c.sweepPending(context.WithoutCancel(ctx)))
+	}
+	return nil
+}
+
+func (c *Client) pendingBlobs(ctx context.Context) (list [][]byte, err error) {
+	if err = c.getState(ctx, statePendingBlobs, &list); errors.Is(err, vault.ErrNotFound) {
+		return nil, nil
+	}
+	return list, err
+}
+
+// sweepPending removes sealed files whose record was not saved: nobody has their key. A file whose record is here stays,
+// whatever was answered. After a restore nothing is removed: the record may come back from elsewhere.
+func (c *Client) sweepPending(ctx context.Context) error {
+	list, err := c.pendingBlobs(ctx)
+	if err != nil || len(list) == 0 || c.broken != nil {
+		return err
+	}
+	for _, b := range list {
+		if len(b) != sha256.Size || c.restored != "" {
+			continue
+		}
+		named, err := c.namesBlob(ctx, vault.BlobHash(b))
+		if err == nil && len(named) == 0 {
+			err = c.vault.RemoveBlob(vault.BlobHash(b))
+		}
+		if err != nil {
+			return fmt.Errorf("sweeping attachments: %w", err)
+		}
+	}
+	return c.vault.InTx(ctx, func(tx *vault.Tx) error { return tx.Delete(statePendingBlobs) })
+}
+
+// namesBlob returns the records that name a sealed file, in any value that this laptop can read.
+func (c *Client) namesBlob(ctx context.Context, h vault.BlobHash) ([]blobName, error) {
+	all, err := c.blobNames(ctx)
+	return slices.DeleteFunc(all, func(n blobName) bool { return n.hash != h }), err
+}
+
+// blobName is one statement that a record's sealed original is a certain file.
+type blobName struct {
+	scope  syncproto.ScopeID
+	entity syncproto.EntityID
+	row    uint64
+	hash   vault.BlobHash
+}
+
+// blobNames returns every statement about sealed files that this laptop can read, also those that were replaced.
+func (c *Client) blobNames(ctx context.Context) ([]blobName, error) {
+	rows, err := c.mem.Write.QueryContext(ctx, `SELECT scope, entity, changeset, value FROM value WHERE field = 2706 ORDER BY id`)
+	if err != nil {
+		return nil, fmt.Errorf("looking for attachments: %w", err)
+	}
+	defer rows.Close()
+	var out []blobName
+	for rows.Next() {
+		var n blobName
+		var scope, entity, value []byte
+		if err := rows.Scan(&scope, &entity, &n.row, &value); err != nil {
+			return nil, err
+		}
+		h, ok := hashOf(value)
+		if !ok {
+			continue
+		}
+		n.scope, n.entity, n.hash = syncproto.ScopeID(scope), syncproto.EntityID(entity), vault.BlobHash(h)
+		out = append(out, n)
+	}
+	return out, rows.Err()
+}
+
+// hashOf reads a SHA-256 from a value.
+func hashOf(value []byte) (h [sha256.Size]byte, ok bool) {
+	b, err := hex.DecodeString(syncproto.TextOf(value))
+	if err != nil || len(b) != len(h) {
+		return h, false
+	}
+	return [sha256.Size]byte(b), true
+}
+
+// dropErased removes the sealed originals whose name or key an erasure takes away. One that another record names too stays:
+// nobody erases somebody else's evidence by naming it.
+func (c *Client) dropErased(ctx context.Context, e replica.Erasure) error {
+	for _, place := range e.Places {
+		var entity []byte
+		err := c.mem.Write.QueryRowContext(ctx, `SELECT entity FROM value WHERE changeset = $1 AND place = $2 AND field IN ($3, $4)`,
+			int64(e.Row), place, int64(evidenceBlob), int64(evidenceKey)).Scan(&entity)
+		if errors.Is(err, sql.ErrNoRows) {
+			continue
+		}
+		if err != nil {
+			return fmt.Errorf("looking for erased attachments: %w", err)
+		}
+		all, err := c.blobNames(ctx)
+		if err != nil {
+			return err
+		}
+		for _, n := range all {
+			if n.row != uint64(e.Row) || n.entity != syncproto.EntityID(entity) {
+				continue
+			}
+			shared := slices.ContainsFunc(all, func(o blobName) bool { return o.hash == n.hash && o.entity != n.entity })
+			if shared {
+				continue
+			}
+			if err := c.vault.RemoveBlob(n.hash); err != nil {
+				return fmt.Errorf("removing an erased attachment: %w", err)
+			}
+		}
+	}
+	return nil
+}
