@@ -44,10 +44,11 @@ type TravelReport struct {
 	Stayed     []Stayed            `json:"stayed"`     // neither asked to be kept nor safe to remove
 }
 
-// TravelLight removes every visit but those named from this laptop: packets, values and keys. It removes a visit only
-// where the server has signed for every changeset of this laptop's own in it, in the life of its database that this
-// laptop met last, and is known to hold all others; the rest stays, with the reason. Syncs pass removed visits over
-// until BringBack. What the vault's files held is overwritten as far as the file system and the drive do so.
+// TravelLight removes every visit but those named from this laptop: packets, values, keys and sealed originals. It
+// removes a visit only where the server has signed for every changeset of this laptop's own in it, in the life of its
+// database that this laptop met last, is known to hold all others, and has acknowledged every sealed original that lies
+// here; the rest stays, with the reason. Syncs pass removed visits over until BringBack. What the vault's files held is
+// overwritten as far as the file system and the drive do so.
 func (c *Client) TravelLight(ctx context.Context, keep []syncproto.ScopeID) (TravelReport, error) {
 	out := TravelReport{Removed: []syncproto.ScopeID{}, Stayed: []Stayed{}}
 	if !c.underway.TryLock() {
@@ -131,6 +132,9 @@ func (p *packing) unready(ctx context.Context, scope syncproto.ScopeID) (string,
 	p.synced[scope] = cur.Epoch == p.epoch
 	if p.c.gates[scope] != nil {
 		return "it is in gate mode: leave that first", nil
+	}
+	if n, _, err := p.c.Unstored(ctx, scope); err != nil || n > 0 {
+		return "it holds photos, sounds or files that the server has not got whole: sync first", err
 	}
 	erased, err := p.c.rep.Redacted(ctx, scope)
 	if err != nil || len(erased) == 0 {
@@ -220,8 +224,16 @@ func (c *Client) removeVisits(ctx context.Context, p *packing) error {
 		}
 		away[scope] = awayVisit{scope, p.epoch, heads}
 	}
+	originals, err := p.originals(ctx)
+	if err != nil {
+		return err
+	}
+	pending, err := c.pendingBlobs(ctx)
+	if err != nil {
+		return err
+	}
 	gone := map[syncproto.ChangesetID]bool{}
-	err := c.vault.InTx(ctx, func(tx *vault.Tx) error {
+	err = c.vault.InTx(ctx, func(tx *vault.Tx) error {
 		for _, row := range p.rows {
 			if p.stays[row.scope] != "" {
 				continue
@@ -239,11 +251,20 @@ func (c *Client) removeVisits(ctx context.Context, p *packing) error {
 			if why != "" {
 				continue
 			}
-			for _, name := range []string{stateFeed(scope), stateCursor(scope), stateUnread(scope), stateRedo(scope), stateRedacted(scope)} {
+			for _, name := range []string{stateFeed(scope), stateCursor(scope), stateUnread(scope), stateRedo(scope), stateRedacted(scope), stateGateBlobs(scope)} {
 				if err := tx.Delete(name); err != nil {
 					return err
 				}
 			}
+		}
+		for _, o := range originals {
+			if err := tx.Delete(stateBlob(o.scope, o.hash)); err != nil {
+				return err
+			}
+			pending = append(pending, o.hash[:])
+		}
+		if err := putState(tx, statePendingBlobs, pending); err != nil { // swept now, or after a crash
+			return err
 		}
 		return putAway(tx, away)
 	})
@@ -251,7 +272,19 @@ func (c *Client) removeVisits(ctx context.Context, p *packing) error {
 		return err
 	}
 	c.away = away
-	return c.rebuild(context.WithoutCancel(ctx))
+	if err := c.rebuild(context.WithoutCancel(ctx)); err != nil {
+		return err
+	}
+	return c.sweepPending(context.WithoutCancel(ctx))
+}
+
+// originals returns the sealed originals of the visits that go. One that a record of another visit names too stays.
+func (p *packing) originals(ctx context.Context) ([]blobName, error) {
+	all, err := p.c.allBlobs(ctx)
+	return slices.DeleteFunc(all, func(b blobName) bool {
+		why, going := p.stays[b.scope]
+		return !going || why != ""
+	}), err
 }
 
 func (c *Client) removeRow(tx *vault.Tx, id int64, gone map[syncproto.ChangesetID]bool) error {

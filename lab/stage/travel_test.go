@@ -4,8 +4,11 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"net/http"
+	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 
 	"kua/fieldclient"
@@ -170,5 +173,77 @@ func TestARestoredServerThatLacksARemovedVisitIsNoticed(t *testing.T) {
 	}
 	if list, err := aru.Incidents(ctx); err != nil || len(list) == 0 {
 		t.Errorf("no incident: %v", err)
+	}
+}
+
+func (l *Laptop) sealedFiles() (n int) {
+	l.T.Helper()
+	entries, err := os.ReadDir(filepath.Join(l.Cfg.Vault.Dir, "blobs"))
+	if err != nil && !errors.Is(err, os.ErrNotExist) {
+		l.T.Fatal(err)
+	}
+	return len(entries)
+}
+
+func TestAVisitTakesItsOriginalsAlongAndStaysWhileOneIsOnlyHere(t *testing.T) {
+	ctx := context.Background()
+	_, aru, home, ahead := journey(t)
+	aru.addEvidence(ahead, noise(3000))
+	original := noise(5000)
+	photo := aru.addEvidence(home, original)
+	line := on(aru)
+	line.before = func(req *http.Request) error {
+		if req.Method == http.MethodPut {
+			return errors.New("the line breaks before the attachments")
+		}
+		return nil
+	}
+	aru.Sync()
+	if rep := aru.travel(ahead); len(rep.Removed) != 0 || len(rep.Stayed) != 1 || !strings.Contains(rep.Stayed[0].Why, "photos") {
+		t.Fatalf("a visit left with an original that was only here: %+v", rep)
+	}
+	line.mu.Lock()
+	line.before = nil
+	line.mu.Unlock()
+	aru.Sync()
+	if rep := aru.travel(ahead); !slices.Equal(rep.Removed, []syncproto.ScopeID{home}) {
+		t.Fatalf("travelling light after a sync: %+v", rep)
+	}
+	for range 2 {
+		if n := aru.sealedFiles(); n != 1 {
+			t.Errorf("%d sealed originals are on the laptop, 1 belongs to the visit that was kept", n)
+		}
+		aru.whole()
+		aru.Reopen()
+	}
+	check(t, aru.BringBack(ctx, []syncproto.ScopeID{home}))
+	aru.Sync()
+	check(t, aru.fetchEvidence(home, photo))
+	if got := aru.readEvidence(home, photo); !bytes.Equal(got, original) {
+		t.Error("the original came back as another")
+	}
+}
+
+// The laptop cannot read the record any more, and still has to bring what it names to safety.
+func TestAPhotoThatWasTakenAtTheGateReachesTheServerAfterALock(t *testing.T) {
+	s, aru, home, ahead := journey(t)
+	check(t, aru.EnterGate(context.Background(), ahead))
+	original := noise(5000)
+	photo := aru.addEvidence(ahead, original)
+	aru.Reopen()
+	if n, _, err := aru.Unstored(context.Background(), ahead); err != nil || n != 1 {
+		t.Errorf("%d originals are said to be only here: %v", n, err)
+	}
+	check(t, aru.LeaveGate(context.Background(), ahead))
+	if rep := aru.travel(home); len(rep.Removed) != 0 {
+		t.Errorf("the visit left with a photo that nobody else has: %+v", rep)
+	}
+	if rep := aru.Sync(); rep.Attachments != 1 || rep.AttachmentsWaiting != 0 {
+		t.Errorf("syncing what was sealed at the gate: %+v", rep)
+	}
+	s.Lead.Sync()
+	check(t, s.Lead.fetchEvidence(ahead, photo))
+	if got := s.Lead.readEvidence(ahead, photo); !bytes.Equal(got, original) {
+		t.Error("the photo does not open outside")
 	}
 }
