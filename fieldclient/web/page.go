@@ -10,6 +10,8 @@ import (
 	"path"
 	"strings"
 	"time"
+
+	"kua/fieldclient"
 )
 
 //go:embed ui/*.html
@@ -63,7 +65,11 @@ func functions(w *words) template.FuncMap {
 		"word":      func(parts ...string) string { return w.T(strings.Join(parts, ".")) },
 		"key":       func(parts ...string) string { return strings.Join(parts, ".") },
 		"lines":     func(s string) []string { return strings.Split(s, "\n") },
-		"hour":      func(t time.Time) string { return t.Format("15:04") },
+		"valued": func(kind, field string, s fieldclient.Statement) valued {
+			return valued{s, w.value(kind, field, s.Value)}
+		},
+		"adder": func(csrf, visit, kind string) adder { return adder{csrf, visit, kind} },
+		"hour":  func(t time.Time) string { return t.Format("15:04") },
 	}
 }
 
@@ -138,3 +144,6 @@ func (a *ask) to(format string, args ...any) error {
 	http.Redirect(a.w, a.Request, fmt.Sprintf(format, args...), http.StatusSeeOther)
 	return nil
 }
+
+// adder is the button that makes a record of a kind in a visit.
+type adder struct{ CSRF, Visit, Kind string }

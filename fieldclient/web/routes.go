@@ -48,7 +48,19 @@ func all() []door {
 		{"POST /wipe", launched, wipe},
 		{"POST /wipe/cancel", launched, wipeCancel},
 
-		{"GET /today", member, today}, // today.go
+		{"GET /today", member, today},             // today.go
+		{"GET /visits/new", member, newVisitPage}, // newvisit.go
+		{"POST /visits/new", member, newVisit},
+		{"GET /visits/{visit}", member, visitFront}, // visit.go
+		{"GET /visits/{visit}/entry", member, visitEntry},
+		{"GET /visits/{visit}/prepare", member, visitPrepare}, // prepare.go
+		{"POST /visits/{visit}/team", member, addToTeam},
+		{"GET /visits/{visit}/observations", member, visitObservations}, // records.go
+		{"GET /visits/{visit}/documents", member, visitDocuments},
+		{"POST /visits/{visit}/records/{kind}", member, addRecord},
+		{"POST /record/remove", member, removeRecord},
+		{"POST /record/restore", member, restoreRecord},
+		{"POST /field", member, saveField}, // field.go
 	}
 }
 

@@ -1,33 +1,15 @@
 package web
 
 import (
-	"context"
-	"errors"
 	"slices"
 	"strconv"
-
-	"kua/fieldclient"
-	"kua/fieldclient/vault"
 )
 
 // What the screens remember, in the vault: a browser's own store is a file in clear.
 const (
-	stateLanguage = "web/language"
-	stateIdle     = "web/idle" // minutes
+	keepLanguage = "screens/language"
+	keepIdle     = "screens/idle" // minutes
 )
-
-// remembered returns a value that the screens keep in the vault, or "".
-func remembered(ctx context.Context, c *fieldclient.Client, name string) (string, error) {
-	b, err := c.Vault().Get(ctx, name)
-	if errors.Is(err, vault.ErrNotFound) {
-		return "", nil
-	}
-	return string(b), err
-}
-
-func remember(ctx context.Context, c *fieldclient.Client, name, value string) error {
-	return c.Vault().InTx(ctx, func(tx *vault.Tx) error { return tx.Put(name, []byte(value)) })
-}
 
 // setLanguage changes the language of all screens and comes back to the page where it was chosen.
 func setLanguage(a *ask) error {
@@ -40,7 +22,7 @@ func setLanguage(a *ask) error {
 	a.s.mu.Unlock()
 	a.s.cfg.tell(Message{Language: language})
 	if a.client != nil {
-		if err := remember(a.Context(), a.client, stateLanguage, language); err != nil {
+		if err := a.client.Remember(a.Context(), keepLanguage, language); err != nil {
 			return err
 		}
 	}
@@ -81,7 +63,7 @@ func saveSettings(a *ask) error {
 	if err != nil || n < 1 || n > IdleMost {
 		return errNoPage
 	}
-	if err := remember(a.Context(), a.client, stateIdle, strconv.Itoa(n)); err != nil {
+	if err := a.client.Remember(a.Context(), keepIdle, strconv.Itoa(n)); err != nil {
 		return err
 	}
 	a.s.watch.setIdle(n)

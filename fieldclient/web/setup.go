@@ -73,7 +73,7 @@ func setup(a *ask) error {
 	if err := a.s.opened(a.Context(), c); err != nil {
 		return errors.Join(err, c.Close())
 	}
-	if err := remember(a.Context(), c, stateLanguage, a.words.Language); err != nil {
+	if err := c.Remember(a.Context(), keepLanguage, a.words.Language); err != nil {
 		return err
 	}
 	a.client = c

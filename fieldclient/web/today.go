@@ -2,7 +2,6 @@ package web
 
 import (
 	"context"
-	"errors"
 	"slices"
 	"strconv"
 	"strings"
@@ -139,15 +138,14 @@ func othersWork(c *fieldclient.Client, id syncproto.ScopeID) int {
 	return n
 }
 
-func stateSeen(id syncproto.ScopeID) string { return "web/seen/" + id.String() }
+func keepSeen(id syncproto.ScopeID) string { return "screens/seen/" + id.String() }
 
 func seenOf(ctx context.Context, c *fieldclient.Client, id syncproto.ScopeID) (int, error) {
-	s, err := remembered(ctx, c, stateSeen(id))
+	s, err := c.Remembered(ctx, keepSeen(id))
 	if err != nil || s == "" {
 		return 0, err
 	}
-	n, err := strconv.Atoi(s)
-	return n, errors.Join(err)
+	return strconv.Atoi(s)
 }
 
 // look notes that somebody has looked at a visit.
@@ -156,7 +154,7 @@ func look(ctx context.Context, c *fieldclient.Client, id syncproto.ScopeID) erro
 	if seen, err := seenOf(ctx, c, id); err != nil || seen == n {
 		return err
 	}
-	return remember(ctx, c, stateSeen(id), strconv.Itoa(n))
+	return c.Remember(ctx, keepSeen(id), strconv.Itoa(n))
 }
 
 // valueOf returns the value that stands on a field; different ones beside each other.

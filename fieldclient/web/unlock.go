@@ -67,11 +67,11 @@ func unlock(a *ask) error {
 
 // opened takes over an open laptop with what it remembers of its screens.
 func (s *Server) opened(ctx context.Context, c *fieldclient.Client) error {
-	language, err := remembered(ctx, c, stateLanguage)
+	language, err := c.Remembered(ctx, keepLanguage)
 	if err != nil {
 		return err
 	}
-	idle, err := remembered(ctx, c, stateIdle)
+	idle, err := c.Remembered(ctx, keepIdle)
 	if err != nil {
 		return err
 	}
