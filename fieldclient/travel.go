@@ -34,8 +34,20 @@ type awayVisit struct {
 // Stayed is a visit that TravelLight could not remove.
 type Stayed struct {
 	Scope syncproto.ScopeID `json:"visit"`
-	Why   string            `json:"why"`
+	Why   string            `json:"why"` // one of the sentences below
 }
+
+// Why a visit stays.
+const (
+	StayNoServer  = "this laptop never met the server: sync first"
+	StayGate      = "it is in gate mode: leave that first"
+	StayOriginals = "it holds photos, sounds or files that the server has not got whole: sync first"
+	StayErasure   = "the server has not taken an erasure yet: sync first"
+	StayRefused   = "it holds work that the server refused, which is kept as evidence"
+	StayEarly     = "it holds work that waits for other work to come first"
+	StayOwn       = "the server has not signed for all of this laptop's work in it: sync first"
+	StayOthers    = "it holds work of others that may not be on the server: sync first"
+)
 
 // TravelReport says what TravelLight did.
 type TravelReport struct {
@@ -127,14 +139,14 @@ func (p *packing) unready(ctx context.Context, scope syncproto.ScopeID) (string,
 		return "", err
 	}
 	if p.epoch == (syncproto.Hash{}) {
-		return "this laptop never met the server: sync first", nil
+		return StayNoServer, nil
 	}
 	p.synced[scope] = cur.Epoch == p.epoch
 	if p.c.gates[scope] != nil {
-		return "it is in gate mode: leave that first", nil
+		return StayGate, nil
 	}
 	if n, _, err := p.c.Unstored(ctx, scope); err != nil || n > 0 {
-		return "it holds photos, sounds or files that the server has not got whole: sync first", err
+		return StayOriginals, err
 	}
 	erased, err := p.c.rep.Redacted(ctx, scope)
 	if err != nil || len(erased) == 0 {
@@ -149,7 +161,7 @@ func (p *packing) unready(ctx context.Context, scope syncproto.ScopeID) (string,
 		count += len(e.Places)
 	}
 	if had.Epoch != p.epoch || had.Count != count {
-		return "the server has not taken an erasure yet: sync first", nil
+		return StayErasure, nil
 	}
 	return "", nil
 }
@@ -167,7 +179,7 @@ func (p *packing) row(ctx context.Context, id int64, kind uint8, payload []byte)
 			return nil
 		}
 		if kind == rowRefused {
-			p.stays[scope] = "it holds work that the server refused, which is kept as evidence"
+			p.stays[scope] = StayRefused
 			return nil
 		}
 		if why, err = p.unacknowledged(ctx, &a); err != nil {
@@ -194,7 +206,7 @@ func (p *packing) row(ctx context.Context, id int64, kind uint8, payload []byte)
 func (p *packing) unacknowledged(ctx context.Context, a *arrival) (string, error) {
 	l, err := p.c.rep.Changeset(ctx, a.cs.ID)
 	if errors.Is(err, replica.ErrNotFound) {
-		return "it holds work that waits for other work to come first", nil
+		return StayEarly, nil
 	}
 	if err != nil {
 		return "", err
@@ -205,9 +217,9 @@ func (p *packing) unacknowledged(ctx context.Context, a *arrival) (string, error
 	case signed, l.Device != p.c.keys.device.ID && a.server != 0 && p.synced[l.Scope] && !r.signsAnother(l):
 		return "", nil
 	case l.Device == p.c.keys.device.ID:
-		return "the server has not signed for all of this laptop's work in it: sync first", nil
+		return StayOwn, nil
 	}
-	return "it holds work of others that may not be on the server: sync first", nil
+	return StayOthers, nil
 }
 
 // removeVisits overwrites the rows of visits and forgets what was kept about them, in one transaction. The feeds are

@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"kua/fieldclient"
+	"kua/fieldclient/picture"
 	"kua/fieldclient/vault"
 	"kua/syncproto"
 )
@@ -35,6 +36,16 @@ var problems = []problem{
 	{fieldclient.ErrOpenLine, http.StatusForbidden, "openline"},
 	{fieldclient.ErrNotEnrolled, http.StatusForbidden, "notenrolled"},
 	{fieldclient.ErrNoRight, http.StatusForbidden, "noright"},
+	{fieldclient.ErrAway, http.StatusConflict, "away"},
+	{fieldclient.ErrRestricted, http.StatusForbidden, "restricted"},
+	{fieldclient.ErrTooLarge, http.StatusRequestEntityTooLarge, "original"},
+	{fieldclient.ErrNotHeld, http.StatusNotFound, "notheld"},
+	{errNoFile, http.StatusBadRequest, "nofile"},
+	{errRecording, http.StatusConflict, "recording"},
+	{errOver, http.StatusConflict, "over"},
+	{errConsent, http.StatusConflict, "consent"},
+	{picture.ErrNone, http.StatusUnsupportedMediaType, "nopicture"},
+	{picture.ErrTooLarge, http.StatusUnsupportedMediaType, "nopicture"},
 	{fieldclient.ErrNotFound, http.StatusNotFound, "notfound"},
 }
 

@@ -84,6 +84,7 @@ type Page struct {
 	Here     string // first word of the path: which entry of the menu is marked
 	Idle     int    // minutes until the laptop locks itself
 	Waiting  int    // records that wait for a person
+	Gate     bool   // a visit is in gate mode on this laptop
 }
 
 func (p *Page) base() *Page { return p }
@@ -134,6 +135,9 @@ func (a *ask) fill(p *Page) {
 		return
 	}
 	p.Unlocked = true
+	if p.Gate = a.s.watch.gated(); p.Gate {
+		p.Idle = a.s.watch.idleMinutes()
+	}
 	if m, err := a.client.Person(); err == nil {
 		p.Member, p.Name = true, m.Name
 	}

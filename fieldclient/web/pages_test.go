@@ -16,6 +16,7 @@ import (
 // examples has every page with its struct. A new screen adds a line.
 var examples = map[string]paged{
 	"enrol": &enrolmentPage{}, "entry": &entryPage{}, "error": &errorPage{}, "locked": &lockedPage{}, "newvisit": &openingPage{},
+	"interviews": &interviewsPage{}, "interview": &interviewPage{}, "identity": &identityPage{}, "evidence": &evidencePage{}, "proof": &proofPage{}, "protect": &protectPage{},
 	"prepare": &preparePage{}, "records": &listPage{}, "recovery": &recoveryPage{}, "settings": &settingPage{}, "setup": &settingUpPage{},
 	"today": &todayPage{}, "unlock": &unlockingPage{}, "wipe": &wipingPage{},
 }

@@ -83,6 +83,7 @@ func (s *Server) opened(ctx context.Context, c *fieldclient.Client) error {
 	if n, err := strconv.Atoi(idle); err == nil {
 		s.watch.setIdle(n)
 	}
+	s.watch.setGate(gated(c))
 	s.watch.touch()
 	s.client.Store(c)
 	return nil

@@ -116,6 +116,23 @@ func made() map[string]bool {
 			out["part."+k.kind] = true
 		}
 	}
+	for _, w := range interviewThemes {
+		out["code.interview.themes."+w] = true
+	}
+	for _, u := range consentUses() {
+		out["consent.for."+u] = true
+	}
+	consent, _ := syncproto.KindNamed("consent")
+	level, _ := consent.FieldNamed("level")
+	for _, l := range level.Codes {
+		out["consent.means."+l] = true
+	}
+	for _, g := range guides {
+		out["guide."+g] = true
+	}
+	for _, why := range whyStayed {
+		out["stay."+why] = true
+	}
 	for _, b := range append(legalBasis("other"), legalBasis("ivs")...) {
 		out["basis."+b.Role], out["act."+b.Sector] = true, true
 	}
