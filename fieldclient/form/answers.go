@@ -181,7 +181,7 @@ func (in *Instance) repeatAt(ref Ref) (*item, error) {
 // Add appends an instance to a repeat, such as /data/cells, and gives its place and what changed.
 func (in *Instance) Add(repeat Ref) (Ref, []Ref, error) {
 	whole, err := in.repeatAt(repeat)
-	if err == nil && (whole.count != free || whole.of.RepeatCount != "" || len(whole.kids) >= MaxInstances) {
+	if err == nil && (whole.count != free || whole.of.RepeatCount != "" || len(whole.kids) >= MaxInstances || in.items >= MaxItems) {
 		err = ErrRepeatCount
 	}
 	if err != nil {
@@ -208,6 +208,11 @@ func (in *Instance) Remove(instance Ref) ([]Ref, error) {
 		return nil, fmt.Errorf("removing %s: %w", instance, err)
 	}
 	whole, i := it.repeat, it.place()-1
+	whole.kids[i].each(func(gone *item) {
+		if !gone.whole {
+			in.items--
+		}
+	})
 	whole.kids = slices.Delete(whole.kids, i, i+1)
 	for _, moved := range whole.kids[i:] {
 		moved.each(in.touch)

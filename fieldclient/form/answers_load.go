@@ -61,7 +61,7 @@ func (in *Instance) grow(ref Ref) *item {
 		if err != nil {
 			continue
 		}
-		for len(whole.kids) < place {
+		for len(whole.kids) < place && in.items < MaxItems {
 			one := in.one(whole, false)
 			whole.kids = append(whole.kids, one)
 			whole.parent.nodes = nil

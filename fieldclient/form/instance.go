@@ -42,6 +42,7 @@ type Instance struct {
 	quiet   bool // answers are being loaded: nothing is set by default
 
 	beginning bool // the form is being begun
+	items     int  // questions and sections that were made and not removed
 }
 
 type fault struct {
@@ -103,6 +104,7 @@ func (g *Graph) empty(env Env, quiet bool) *Instance {
 // the beginning of a form every repeat that people count has a first instance, inside such an instance too; what is
 // added later begins with empty repeats, as ODK's does, for how many are in it is for people to say.
 func (in *Instance) make(s *spec, parent *item, first bool) *item {
+	in.items++
 	it := &item{of: s, parent: parent, own: true, relevant: parent.relevant}
 	for _, k := range s.kids {
 		kid := &item{of: k, parent: it, own: true, relevant: it.relevant, whole: true, count: free}
@@ -471,8 +473,13 @@ func (in *Instance) restructure(repeat *item, from int) {
 	}
 }
 
-// MaxInstances bounds the instances of one repeat.
-const MaxInstances = 2000
+const (
+	// MaxInstances bounds the instances of one repeat.
+	MaxInstances = 2000
+	// MaxItems bounds the questions and sections of a filled form, for repeats in repeats multiply. No instance is added
+	// beyond it; the last one may pass it.
+	MaxItems = 100_000
+)
 
 // resize gives a repeat as many instances as its count says. Those beyond it keep their answers, but are not relevant.
 func (in *Instance) resize(repeat *item, n float64) {
@@ -487,10 +494,13 @@ func (in *Instance) resize(repeat *item, n float64) {
 		return
 	}
 	repeat.count = count
-	for len(repeat.kids) < count {
+	for len(repeat.kids) < count && in.items < MaxItems {
 		one := in.one(repeat, in.beginning && len(repeat.kids) == 0)
 		repeat.kids = append(repeat.kids, one)
 		in.begin(one)
+	}
+	if len(repeat.kids) < count {
+		in.faults[fault{repeat, counted}] = fmt.Errorf("the form has more than %d questions: the repeat %s does not get all its instances", MaxItems, repeat.of.Name)
 	}
 	in.restructure(repeat, 0)
 	for _, one := range repeat.kids {
