@@ -2,6 +2,7 @@ package form
 
 import (
 	"fmt"
+	"math"
 
 	"kua/fieldclient/form/expr"
 )
@@ -68,9 +69,14 @@ const (
 )
 
 // resize gives a repeat as many instances as its count says. Those beyond it keep their answers, but are not relevant.
+// While the count is no number, as between two answers to the question for it, the repeat has what there is: ODK's
+// engines leave it alone too, and here the same must follow from the same answers, whatever came before them.
 func (in *Instance) resize(repeat *item, n float64) {
 	count := 0
-	if n >= 1 {
+	switch {
+	case math.IsNaN(n):
+		count = len(repeat.kids)
+	case n >= 1:
 		count = int(min(n, MaxInstances))
 	}
 	if n > MaxInstances {
