@@ -168,7 +168,7 @@ func (s subject) load(t *testing.T, e *engine) (*form.Instance, []state, error) 
 	if err := s.tmpl.WriteXForm(&x); err != nil {
 		t.Fatal(err)
 	}
-	in, err := form.NewInstance(s.tmpl, formtest.Env(s.files))
+	in, err := form.NewInstance(s.tmpl, formtest.Env())
 	if err != nil {
 		t.Fatal(err)
 	}
