@@ -143,7 +143,7 @@ func (s subject) run(t *testing.T, e *engine, all *tally) {
 			known = append(known, "no answers made up: "+why)
 			break
 		}
-		if in, got, err = s.load(t, e); err != nil {
+		if in, _, err = s.load(t, e); err != nil {
 			t.Fatal(err)
 		}
 		s.made(t, e, in, seed, look)
