@@ -410,3 +410,41 @@ func TestAKilledLaptopHasSavedAndCannotRead(t *testing.T) {
 		}
 	}
 }
+
+func TestAChecklistGoesOnAtTheGateAfterALock(t *testing.T) {
+	ctx := context.Background()
+	s := newSeason(t, workbook(t, "cells", "1", cells, smells))
+	for range 2 {
+		for _, l := range s.laptops {
+			if _, err := l.ShareKeys(ctx); err != nil {
+				t.Fatal(err)
+			}
+		}
+		s.spread()
+	}
+	s.a.enterGate(s.visit)
+	say(t, s.on(s.a), "smell", "damp")
+	if got := s.on(s.a).written(); !strings.Contains(got, `/data/smell "damp"`) {
+		t.Fatalf("the answer does not show in this unlock:\n%s", got)
+	}
+	s.a.reopen()
+	if got := s.on(s.a).written(); strings.Contains(got, "damp") {
+		t.Errorf("the checklist shows what was sealed at the gate:\n%s", got)
+	}
+	say(t, s.on(s.a), "total", "3")
+	if err := s.a.LeaveGate(ctx, s.visit); err != nil {
+		t.Fatal(err)
+	}
+	if got := s.on(s.a).written(); strings.Contains(got, `total "3"`) {
+		t.Errorf("a cache outlives gate mode:\n%s", got)
+	}
+	carry(t, s.a, s.office)
+	if n, err := s.office.ReleaseGate(ctx, s.visit); err != nil || n != 2 {
+		t.Fatalf("released %d: %v", n, err)
+	}
+	carry(t, s.office, s.a)
+	s.a.reopen()
+	if got := s.on(s.a).written(); !strings.Contains(got, `/data/smell "damp"`) {
+		t.Errorf("the checklist lacks what was released:\n%s", got)
+	}
+}

@@ -251,6 +251,11 @@ func (c *Client) removeVisits(ctx context.Context, p *packing) error {
 		return err
 	}
 	c.away = away
+	for scope, why := range p.stays {
+		if why == "" {
+			c.checklists.forget(scope)
+		}
+	}
 	return c.rebuild(context.WithoutCancel(ctx))
 }
 
