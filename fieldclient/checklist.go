@@ -187,6 +187,17 @@ func (k *checklistCache) movedAll() {
 	k.base += 1 << 32
 }
 
+// forget drops the checklists of a visit, which hold its answers in clear.
+func (k *checklistCache) forget(scope syncproto.ScopeID) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	for key := range k.open {
+		if key.scope == scope {
+			delete(k.open, key)
+		}
+	}
+}
+
 func (k *checklistCache) at(scope syncproto.ScopeID) uint64 {
 	k.mu.Lock()
 	defer k.mu.Unlock()

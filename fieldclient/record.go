@@ -59,7 +59,7 @@ func (c *Client) openVisit(ctx context.Context, region string, team []syncproto.
 		return scope, err
 	}
 	name := keyName{1, key.Commitment()}
-	c.scopes[scope] = &scopeKeys{current: name, first: name.commitment, keys: map[syncproto.Hash]seal.VisitKey{name.commitment: key}}
+	c.scopes[scope] = &scopeKeys{current: name, first: name.commitment, keys: map[syncproto.Hash]seal.VisitKey{name.commitment: key}, gateKeys: map[syncproto.Hash]seal.VisitKey{}}
 	if _, err := c.save(ctx, scope, changes, opening); err != nil {
 		delete(c.scopes, scope)
 		return scope, err

@@ -32,7 +32,8 @@ type Report struct {
 	KeysShared  int             `json:"keysShared"`
 	Proven      int             `json:"proven"`
 	Scopes      int             `json:"scopes"`
-	ConfirmedAt int64           `json:"confirmedAt"` // Unix milliseconds by the server's clock
+	Away        int             `json:"away,omitempty"` // visits on the server that were removed from this laptop: see BringBack
+	ConfirmedAt int64           `json:"confirmedAt"`    // Unix milliseconds by the server's clock
 	Epoch       syncproto.Hash  `json:"epoch"`
 	NewEpoch    bool            `json:"newEpoch,omitempty"` // the server was restored; what it lost was sent again
 	Warnings    []string        `json:"warnings,omitempty"`
@@ -58,6 +59,8 @@ func (c *Client) Sync(ctx context.Context, r *Remote, progress func(Progress)) (
 	if progress == nil {
 		progress = func(Progress) {}
 	}
+	c.underway.RLock()
+	defer c.underway.RUnlock()
 	s := &syncRun{c: c, r: r, progress: progress, batch: 200, forked: map[syncproto.ScopeID]bool{}}
 	s.report.Refused, s.report.refusedIDs = map[string]int{}, map[string]bool{}
 	for _, step := range []func(context.Context) error{s.greet, s.roster, s.shareKeys, s.scopes, s.bodies, s.redactions, s.proofs} {
@@ -248,6 +251,10 @@ func (s *syncRun) scopes(ctx context.Context) error {
 			return err
 		}
 		s.report.Warnings = append(s.report.Warnings, "this laptop was revoked: its work is delivered, nothing is fetched")
+	}
+	listed, err := s.withoutAway(ctx, listed)
+	if err != nil {
+		return err
 	}
 	registry := s.c.rep.Roster().Registry()
 	ids, listedOnce := []syncproto.ScopeID{registry}, map[syncproto.ScopeID]bool{registry: true}

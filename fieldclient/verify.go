@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"maps"
 
 	"kua/internal/replica"
 	"kua/syncproto"
@@ -54,6 +53,7 @@ func (c *Client) Verify(ctx context.Context) (Verification, error) {
 		return v.out, err
 	}
 	defer mem.Close()
+	defer v.dropKeys()
 	if err := v.run(ctx, mem); err != nil {
 		return v.out, fmt.Errorf("verifying: %w", err)
 	}
@@ -89,10 +89,26 @@ func (v *verifying) takeKeys() {
 	v.copyKeys()
 }
 
+// copyKeys makes keys of its own from those of the laptop, which a lock wipes at any time.
 func (v *verifying) copyKeys() {
+	v.dropKeys()
 	v.keys = map[syncproto.Hash]seal.VisitKey{}
 	for _, s := range v.c.scopes {
-		maps.Copy(v.keys, s.keys)
+		for _, keys := range []map[syncproto.Hash]seal.VisitKey{s.gateKeys, s.keys} {
+			for commitment, k := range keys {
+				b := k.Bytes()
+				if own, err := seal.ParseVisitKey(b); err == nil {
+					v.keys[commitment] = own
+				}
+				clear(b)
+			}
+		}
+	}
+}
+
+func (v *verifying) dropKeys() {
+	for _, k := range v.keys {
+		k.Wipe()
 	}
 }
 

@@ -83,6 +83,9 @@ func writeBundle(w io.Writer, r fieldclient.BundleReport) {
 	if r.Bad > 0 {
 		fmt.Fprintf(w, "! %d items do not verify and were left out\n", r.Bad)
 	}
+	if r.Away > 0 {
+		fmt.Fprintf(w, "! %d changesets are of visits that were removed from this laptop, and were not taken: `kua travel-light --back`\n", r.Away)
+	}
 	if r.Damage != "" {
 		fmt.Fprintf(w, "! %s\n", r.Damage)
 	}

@@ -53,6 +53,9 @@ var catalogue = []advice{
 	{errIncomplete, exitFailure, "All that you have answered is saved.", "Answer what is listed, or say why it stays open with --status."},
 	{errForm, exitFailure, untouched, "Correct the form in a spreadsheet program, row by row as listed, and run it again."},
 	{form.ErrHasErrors, exitFailure, untouched, "Correct the form in a spreadsheet program, row by row as listed, and run it again."},
+	{fieldclient.ErrNoKeeper, exitRefused, untouched, "Let a coordinator of the region who stays outside be in the roster, and sync; or work without gate mode."},
+	{fieldclient.ErrAway, exitRefused, untouched, "Run `kua travel-light --back VISIT`, then `kua sync`."},
+	{fieldclient.ErrNoCustodians, exitFailure, untouched, "Ask your coordinator for two custodians in the roster of this region; keep the name on paper, apart, until then."},
 	{errAmbiguous, exitUsage, untouched, "Type more of the id."},
 	{fieldclient.ErrNotFound, exitFailure, untouched, "Check the id; if it was written on another laptop, sync first."},
 }

@@ -88,6 +88,7 @@ func writeReport(w io.Writer, r fieldclient.Report) {
 		{r.Held, "of those sent wait at the server for something to come first"},
 		{r.Reissued, "were refused by the server and signed again in a new feed: `kua incidents`"},
 		{r.Bad, "from the server do not verify and were left out: tell your coordinator"},
+		{r.Away, "visits were removed from this laptop and were not fetched: `kua travel-light --back`"},
 	}
 	for _, l := range lines {
 		if l.n > 0 {
