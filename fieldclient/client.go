@@ -69,6 +69,9 @@ type Client struct {
 	rep   *replica.Replica
 	keys  *keyring
 
+	fetching sync.Mutex    // one sealed original at a time
+	saves    atomic.Uint64 // changesets of our own that were saved since the unlock
+
 	server   atomic.Pointer[Server]
 	check    atomic.Pointer[checkpointState]
 	restored string
@@ -306,6 +309,9 @@ func load(ctx context.Context, cfg Config, v *vault.Vault) (*Client, error) {
 	}
 	if err := c.redoAll(ctx); err != nil {
 		return nil, errors.Join(fmt.Errorf("signing refused work again: %w", err), c.mem.Close())
+	}
+	if err := c.sweepPending(ctx); err != nil {
+		return nil, errors.Join(err, c.mem.Close())
 	}
 	return c, nil
 }

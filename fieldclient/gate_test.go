@@ -448,3 +448,30 @@ func TestAChecklistGoesOnAtTheGateAfterALock(t *testing.T) {
 		t.Errorf("the checklist lacks what was released:\n%s", got)
 	}
 }
+
+func TestAPhotoTakenAtTheGateIsClosedAfterALockAndOpensWhenReleased(t *testing.T) {
+	ctx := context.Background()
+	b := newBuilding(t)
+	b.aru.enterGate(b.visit)
+	photo := []byte("the wall of the second block")
+	id := b.aru.add(b.visit, Evidence{Kind: "file", Name: "wall.bin"}, photo)
+	if got, err := b.aru.original(b.visit, id); err != nil || string(got) != string(photo) {
+		t.Fatalf("in the same hour it does not open: %q %v", got, err)
+	}
+	b.aru.reopen()
+	if got, err := b.aru.original(b.visit, id); err == nil {
+		t.Errorf("after a lock its carrier opens it: %q", got)
+	}
+	b.aru.whole()
+	if n := len(sealedFiles(t, b.aru)); n != 1 {
+		t.Errorf("%d sealed files are left of one", n)
+	}
+	b.meet()
+	if _, err := b.saule.ReleaseGate(ctx, b.visit); err != nil {
+		t.Fatal(err)
+	}
+	b.meet()
+	if got, err := b.aru.original(b.visit, id); err != nil || string(got) != string(photo) {
+		t.Errorf("released, it does not open: %q %v", got, err)
+	}
+}

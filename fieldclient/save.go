@@ -286,6 +286,7 @@ func (c *Client) commit(ctx context.Context, cs *syncproto.Changeset, f ownFeed,
 		return errors.Join(err, c.rebuild(inside))
 	}
 	c.feeds[cs.Header.Scope] = &f
+	c.saves.Add(1)
 	return c.inMemory(ctx, func(ctx context.Context) error {
 		if failed != nil {
 			return failed

@@ -62,6 +62,9 @@ func (c *Client) TravelLight(ctx context.Context, keep []syncproto.ScopeID) (Tra
 		}
 	}
 	p, err := c.packing(ctx, keep)
+	if err == nil {
+		err = p.attachments(ctx)
+	}
 	if err != nil {
 		return out, fmt.Errorf("travelling light: %w", err)
 	}
@@ -93,7 +96,39 @@ type packing struct {
 	synced     map[syncproto.ScopeID]bool   // in that life: what came from the server before it is there, or was sent again
 	changesets map[syncproto.ScopeID]int
 	rows       []removedRow
-	proven     []int64 // rows that name changesets of any scope
+	proven     []int64    // rows that name changesets of any scope
+	blobs      []heldBlob // sealed originals on this laptop, of all visits
+}
+
+// attachments keeps the visits whose sealed originals no server has whole.
+func (p *packing) attachments(ctx context.Context) (err error) {
+	if p.blobs, err = p.c.heldBlobs(ctx); err != nil {
+		return err
+	}
+	for _, b := range p.blobs {
+		if why, going := p.stays[b.scope]; going && why == "" && b.state != StateStored {
+			p.stays[b.scope] = "the server has not acknowledged all of its photos, sounds and files: sync first"
+		}
+	}
+	return nil
+}
+
+// removeOriginals removes the sealed originals of the visits that went. One that a visit which stays names as well stays.
+func (p *packing) removeOriginals() error {
+	needed := map[vault.BlobHash]bool{}
+	goes := func(b heldBlob) bool { why, going := p.stays[b.scope]; return going && why == "" }
+	for _, b := range p.blobs {
+		if !goes(b) {
+			needed[b.hash] = true
+		}
+	}
+	var failed error
+	for _, b := range p.blobs {
+		if goes(b) && !needed[b.hash] {
+			failed = errors.Join(failed, p.c.vault.RemoveBlob(b.hash))
+		}
+	}
+	return failed
 }
 
 type removedRow struct {
@@ -256,7 +291,7 @@ func (c *Client) removeVisits(ctx context.Context, p *packing) error {
 			c.checklists.forget(scope)
 		}
 	}
-	return c.rebuild(context.WithoutCancel(ctx))
+	return errors.Join(c.rebuild(context.WithoutCancel(ctx)), p.removeOriginals())
 }
 
 func (c *Client) removeRow(tx *vault.Tx, id int64, gone map[syncproto.ChangesetID]bool) error {

@@ -294,6 +294,9 @@ func (c *Client) fill(ctx context.Context, st *Statement, cs *syncproto.Changese
 	st.raw = raw
 	if raw != nil && spec != nil {
 		st.Value = spec.FormatValue(raw)
+		if spec.ID == evidenceKey {
+			st.Value = "(sealed)"
+		}
 	}
 	st.Locked = raw == nil && st.Fate != syncproto.FateErased.String() && cs.Body.Form == syncproto.BodySealed
 	st.Gate = st.Locked && cs.Header.Key != nil && cs.Header.Key.Epoch == syncproto.GateEpoch

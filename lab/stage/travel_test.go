@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"io"
 	"path/filepath"
 	"slices"
 	"testing"
@@ -170,5 +171,36 @@ func TestARestoredServerThatLacksARemovedVisitIsNoticed(t *testing.T) {
 	}
 	if list, err := aru.Incidents(ctx); err != nil || len(list) == 0 {
 		t.Errorf("no incident: %v", err)
+	}
+}
+
+func TestPhotosOfARemovedVisitGoWithItAndOnlyWhenTheServerHasThem(t *testing.T) {
+	ctx := context.Background()
+	_, aru, home, ahead := journey(t)
+	photo := bytes.Repeat([]byte("a wall "), 40_000)
+	id, err := aru.AddEvidence(ctx, home, fieldclient.Evidence{Kind: "file", Name: "wall.bin"}, bytes.NewReader(photo))
+	check(t, err)
+	if rep := aru.travel(ahead); len(rep.Removed) != 0 || len(rep.Stayed) != 1 {
+		t.Fatalf("a visit went whose photo is at no server: %+v", rep)
+	}
+	aru.Sync()
+	aru.Sync() // what it sent is known to be there
+	if rep := aru.travel(ahead); len(rep.Removed) != 1 {
+		t.Fatalf("nothing keeps the visit, and it stays: %+v", rep)
+	}
+	left, err := filepath.Glob(filepath.Join(aru.Cfg.Vault.Dir, "blobs", "*"))
+	if err != nil || len(left) != 0 {
+		t.Errorf("the sealed photo is still there: %v %v", left, err)
+	}
+	check(t, aru.BringBack(ctx, []syncproto.ScopeID{home}))
+	aru.Sync()
+	r, err := aru.Remote()
+	check(t, err)
+	check(t, aru.FetchEvidence(ctx, r, home, id))
+	o, _, err := aru.OpenEvidence(ctx, home, id)
+	check(t, err)
+	defer o.Close()
+	if back, err := io.ReadAll(o); err != nil || !bytes.Equal(back, photo) {
+		t.Errorf("the photo came back as %d bytes, %v", len(back), err)
 	}
 }

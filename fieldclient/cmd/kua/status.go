@@ -57,6 +57,9 @@ type scopeCounts struct {
 	Title string            `json:"title"`
 	counts
 	Forks int `json:"forks,omitempty"`
+
+	Originals      int   `json:"originalsOnlyHere,omitempty"` // sealed originals that no server has whole
+	OriginalsBytes int64 `json:"originalsOnlyHereBytes,omitempty"`
 }
 
 func (a *app) status() *cobra.Command {
@@ -120,6 +123,9 @@ func scopeStatus(ctx context.Context, c *fieldclient.Client, s replica.ScopeStat
 		return row, err
 	}
 	row.Forks = len(forks)
+	if row.Originals, row.OriginalsBytes, err = c.Unstored(ctx, s.Scope); err != nil {
+		return row, err
+	}
 	for _, f := range c.Replica().Feeds(s.Scope) {
 		if f.Device != c.Device().ID {
 			continue
@@ -151,6 +157,9 @@ func (st whereabouts) write(w io.Writer) {
 		fmt.Fprintf(w, "%-38.38s %6d %8d %7d %7d\n", name, s.Saved, s.Carried, s.Stored, s.Proven)
 		if s.Waiting > 0 {
 			fmt.Fprintf(w, "    %d of them wait for a person's decision\n", s.Waiting)
+		}
+		if s.Originals > 0 {
+			fmt.Fprintf(w, "    %d sealed originals (%d KiB) are only on this laptop\n", s.Originals, s.OriginalsBytes>>10)
 		}
 		if s.Forks > 0 {
 			fmt.Fprintf(w, "    %d forks: two histories of one feed, both kept and counted\n", s.Forks)
