@@ -16,7 +16,7 @@ type fieldPage struct {
 	Page
 	Scope, Entity string
 	Number        syncproto.Field
-	Kind, Name    string
+	Kind, Field   string
 	Where         string // title of the visit, or "" in the registry
 	Stand         []fieldclient.Statement
 	Conflict      bool
@@ -66,7 +66,7 @@ func (a *ask) showField(status int, t fieldclient.Target, p *fieldPage) error {
 		return err
 	}
 	kind, _, _ := syncproto.LookupField(t.Field.ID)
-	p.Scope, p.Entity, p.Number, p.Kind, p.Name = t.Scope.String(), t.Entity.String(), t.Field.ID, kind.Name, t.Field.Name
+	p.Scope, p.Entity, p.Number, p.Kind, p.Field = t.Scope.String(), t.Entity.String(), t.Field.ID, kind.Name, t.Field.Name
 	p.Title = a.words.T("field." + kind.Name + "." + t.Field.Name)
 	p.Shared = t.Field.Class == syncproto.Shared
 	p.MayResolve = p.Shared && a.client.May(t.Scope, syncproto.RightResolve|t.Field.Writer)

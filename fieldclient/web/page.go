@@ -89,7 +89,6 @@ type Page struct {
 	Path     string // of this page; the language switch comes back to it
 	Here     string // first word of the path: which entry of the menu is marked
 	Idle     int    // minutes until the laptop locks itself
-	Waiting  int    // records that wait for a person
 }
 
 func (p *Page) base() *Page { return p }

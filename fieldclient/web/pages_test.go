@@ -96,6 +96,12 @@ func TestEveryPageFitsItsTemplate(t *testing.T) {
 			t.Errorf("%s has no example here", file)
 			continue
 		}
+		for i := range reflect.TypeOf(p).Elem().NumField() {
+			f := reflect.TypeOf(p).Elem().Field(i)
+			if _, twice := reflect.TypeFor[Page]().FieldByName(f.Name); twice {
+				t.Errorf("%s has a %s of its own: the frame of the page would show that", name, f.Name)
+			}
+		}
 		empty := reflect.New(reflect.TypeOf(p).Elem())
 		boxed(empty.Elem())
 		draw(t, name, empty.Interface())
