@@ -560,3 +560,14 @@ func (c *Client) cutOf(ctx context.Context, id syncproto.DeviceID) (cut []syncpr
 	}
 	return cut, r.exchange(ctx, http.MethodGet, "/v1/devices/"+id.String()+"/feeds", nil, &cut)
 }
+
+// EnrolWords returns the six words of an enrolment that waits for its approval, or nil where none does.
+func (c *Client) EnrolWords(ctx context.Context) ([]string, error) {
+	var state enrolState
+	if err := c.getState(ctx, statePending, &state); errors.Is(err, vault.ErrNotFound) {
+		return nil, nil
+	} else if err != nil {
+		return nil, err
+	}
+	return state.Words, nil
+}

@@ -426,3 +426,19 @@ func (c *Client) Quarantine(ctx context.Context, scope syncproto.ScopeID) ([]Qua
 	})
 	return out, err
 }
+
+// TeamWithMe returns a team with the person of this laptop on it, unless their role holds the key of every visit of the
+// region anyway: whoever opens a visit must be able to read it.
+func (c *Client) TeamWithMe(region string, team []syncproto.PersonID) ([]syncproto.PersonID, error) {
+	me, err := c.Person()
+	if err != nil {
+		return nil, err
+	}
+	opening := syncproto.ScopeOpening{Region: region, Team: team}
+	for _, d := range c.rep.Roster().KeyHolders(opening.Standing()) {
+		if d.Owner == me.Person {
+			return team, nil
+		}
+	}
+	return append(slices.Clone(team), me.Person), nil
+}

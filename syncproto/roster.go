@@ -1,9 +1,12 @@
 package syncproto
 
 import (
+	"cmp"
 	"crypto/ed25519"
 	"fmt"
+	"maps"
 	"slices"
+	"strings"
 )
 
 // RecordType says what a roster record does.
@@ -189,6 +192,15 @@ func (r *Roster) Registry() ScopeID {
 
 // Member returns a person.
 func (r *Roster) Member(p PersonID) (Member, bool) { m, ok := r.members[p]; return m, ok }
+
+// Members returns all members, sorted by name.
+func (r *Roster) Members() []Member {
+	out := slices.Collect(maps.Values(r.members))
+	slices.SortFunc(out, func(a, b Member) int {
+		return cmp.Or(strings.Compare(a.Name, b.Name), slices.Compare(a.Person[:], b.Person[:]))
+	})
+	return out
+}
 
 // Device returns a device, revoked or not.
 func (r *Roster) Device(id DeviceID) (*RosterDevice, bool) { d, ok := r.devices[id]; return d, ok }

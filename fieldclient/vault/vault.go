@@ -118,6 +118,9 @@ func create(ctx context.Context, cfg Config, passphrase string) (_ *Vault, recov
 	if err := cfg.KDF.check(); err != nil {
 		return nil, "", err
 	}
+	if at := SyncedBy(cfg.Dir); at != "" {
+		return nil, "", fmt.Errorf("%w (%s): choose another folder", ErrSynced, at)
+	}
 	if err := makeDir(cfg.Dir); err != nil {
 		return nil, "", err
 	}

@@ -47,6 +47,7 @@ func (a *app) root() *cobra.Command {
 		a.search(), a.history(), a.status(), a.gate(), a.travelLight(), a.identity(), a.attention(), a.conflicts(), a.resolve(), a.endorse(), a.quarantine(), a.erase(),
 		a.sync(), a.courier(), a.verify(), a.incidents(), a.version(),
 	)
+	a.screensFor(root)
 	root.SilenceErrors, root.SilenceUsage = true, true
 	root.CompletionOptions.HiddenDefaultCmd = true
 	root.SetIn(a.in)

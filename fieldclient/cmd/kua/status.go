@@ -14,48 +14,23 @@ import (
 	"kua/syncproto"
 )
 
-// counts says how far changesets of this laptop have come. Each is counted once.
-type counts struct {
-	Saved   int `json:"saved"`   // only on this laptop
-	Carried int `json:"carried"` // also on a stick
-	Stored  int `json:"stored"`  // the server has signed for it
-	Proven  int `json:"proven"`  // in the server's log, and proved so
-	Waiting int `json:"waiting"` // of all these: quarantined, until a person decides
-}
-
-func (n *counts) add(state string, quarantined bool) {
-	switch state {
-	case fieldclient.StateProven:
-		n.Proven++
-	case fieldclient.StateStored:
-		n.Stored++
-	case fieldclient.StateCarried:
-		n.Carried++
-	default:
-		n.Saved++
-	}
-	if quarantined {
-		n.Waiting++
-	}
-}
-
 // whereabouts is where this laptop's work is.
 type whereabouts struct {
-	Device    syncproto.DeviceID `json:"device"`
-	Person    string             `json:"person,omitempty"`
-	Server    string             `json:"server,omitempty"`
-	Total     counts             `json:"total"`
-	Scopes    []scopeCounts      `json:"scopes"`
-	Contact   *time.Time         `json:"lastContact,omitempty"` // by this laptop's clock
-	OffMillis int64              `json:"clockOffMillis"`        // of this laptop's clock at that contact
-	Restored  string             `json:"restored,omitempty"`    // noticed just now
-	Incidents int                `json:"incidents"`
+	Device    syncproto.DeviceID      `json:"device"`
+	Person    string                  `json:"person,omitempty"`
+	Server    string                  `json:"server,omitempty"`
+	Total     fieldclient.Whereabouts `json:"total"`
+	Scopes    []scopeCounts           `json:"scopes"`
+	Contact   *time.Time              `json:"lastContact,omitempty"` // by this laptop's clock
+	OffMillis int64                   `json:"clockOffMillis"`        // of this laptop's clock at that contact
+	Restored  string                  `json:"restored,omitempty"`    // noticed just now
+	Incidents int                     `json:"incidents"`
 }
 
 type scopeCounts struct {
 	Scope syncproto.ScopeID `json:"scope"`
 	Title string            `json:"title"`
-	counts
+	fieldclient.Whereabouts
 	Forks int `json:"forks,omitempty"`
 
 	Originals      int   `json:"originalsOnlyHere,omitempty"` // sealed originals that no server has whole
@@ -100,11 +75,7 @@ func statusOf(ctx context.Context, c *fieldclient.Client) (whereabouts, error) {
 			return st, err
 		}
 		st.Scopes = append(st.Scopes, row)
-		st.Total.Saved += row.Saved
-		st.Total.Carried += row.Carried
-		st.Total.Stored += row.Stored
-		st.Total.Proven += row.Proven
-		st.Total.Waiting += row.Waiting
+		st.Total.Add(row.Whereabouts)
 	}
 	return st, nil
 }
@@ -126,20 +97,8 @@ func scopeStatus(ctx context.Context, c *fieldclient.Client, s replica.ScopeStat
 	if row.Originals, row.OriginalsBytes, err = c.Unstored(ctx, s.Scope); err != nil {
 		return row, err
 	}
-	for _, f := range c.Replica().Feeds(s.Scope) {
-		if f.Device != c.Device().ID {
-			continue
-		}
-		err := c.Replica().FeedFrom(ctx, f.Feed, 1, int(f.N)+1, func(l replica.Logged) error {
-			state, err := c.StateOf(ctx, l)
-			row.add(state, l.Quarantine != "" && !l.Admitted)
-			return err
-		})
-		if err != nil {
-			return row, err
-		}
-	}
-	return row, nil
+	row.Whereabouts, err = c.Whereabouts(ctx, s.Scope)
+	return row, err
 }
 
 func (st whereabouts) write(w io.Writer) {

@@ -55,7 +55,7 @@ func (a *app) visitNew() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			members, err = withMe(c, region, members)
+			members, err = c.TeamWithMe(region, members)
 			if err != nil {
 				return err
 			}
@@ -82,21 +82,6 @@ func facilityNamed(ctx context.Context, c *fieldclient.Client, typed string) (fi
 		return fieldclient.View{}, err
 	}
 	return c.Record(ctx, c.Roster().Registry(), id)
-}
-
-// withMe puts the person at this laptop on the team, unless the role holds the key of every visit of the region.
-func withMe(c *fieldclient.Client, region string, team []syncproto.PersonID) ([]syncproto.PersonID, error) {
-	me, err := c.Person()
-	if err != nil {
-		return nil, err
-	}
-	opening := syncproto.ScopeOpening{Region: region, Team: team}
-	for _, d := range c.Roster().KeyHolders(opening.Standing()) {
-		if d.Owner == me.Person {
-			return team, nil
-		}
-	}
-	return append(team, me.Person), nil
 }
 
 // visitRow is one line of the list of visits.

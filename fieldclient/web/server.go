@@ -1,0 +1,191 @@
+package web
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"kua/fieldclient"
+	"kua/fieldclient/vault"
+)
+
+// Config is what the screens work on.
+type Config struct {
+	Client   fieldclient.Config
+	KDF      func() vault.KDF // cost of the passphrase of a new laptop
+	Language string           // that was chosen before the last lock; "" where none was
+	Tell     func(Message)    // to the host; nil where nobody listens
+}
+
+func (c *Config) tell(m Message) {
+	if c.Tell != nil {
+		c.Tell(m)
+	}
+}
+
+// Server is the screens of one laptop, from a launch to a lock. It never unlocks twice: what it held in memory goes with
+// its process, and the host starts another one.
+type Server struct {
+	cfg     Config
+	screens *screens
+	host    string // address, which every request must name
+	cookie  string
+	began   time.Time
+	watch   *watch
+	running work    // a sync, one at a time
+	sync    syncing // how far it has come
+
+	client    atomic.Pointer[fieldclient.Client] // nil while locked
+	opening   sync.Mutex                         // one passphrase at a time
+	done      chan Ending                        // takes the one reason to end
+	ending    chan struct{}                      // closed when it has come
+	handling  sync.WaitGroup                     // requests that are being answered, but for streams
+	listening sync.WaitGroup                     // streams
+
+	mu       sync.Mutex // guards what follows
+	sessions []*session
+	launches launches
+	streams  map[chan event]bool
+	language string // until the vault says otherwise
+	wiping   *wiping
+}
+
+// Ending is why the screens went away.
+type Ending struct {
+	Why     string   // locked, wiped or quit
+	Tickets []string // that open pages hold, to be let in by the next process
+}
+
+// The reasons of an Ending.
+const (
+	EndLocked = "locked"
+	EndWiped  = "wiped"
+	EndQuit   = "quit"
+)
+
+// New returns the screens of the laptop that cfg names, for the given address of this machine. Nothing is opened yet.
+func New(cfg Config, address string) (*Server, error) {
+	if host, _, err := net.SplitHostPort(address); err != nil || host != "127.0.0.1" {
+		return nil, fmt.Errorf("opening the screens: %q is not an address of this machine alone", address)
+	}
+	screens, err := readScreens()
+	if err != nil {
+		return nil, fmt.Errorf("opening the screens: %w", err)
+	}
+	s := &Server{cfg: cfg, screens: screens, host: address, began: time.Now(), done: make(chan Ending, 1), ending: make(chan struct{}),
+		language: cfg.Language, streams: map[chan event]bool{}, launches: launches{until: map[[32]byte]time.Duration{}}}
+	var suffix [8]byte
+	s.random(suffix[:])
+	s.cookie = "kua-" + hex.EncodeToString(suffix[:])
+	s.watch = newWatch(s.cfg.Client.Now, s.mono)
+	return s, nil
+}
+
+// Listen opens a port of this machine that nobody knows beforehand.
+func Listen() (net.Listener, error) { return net.Listen("tcp4", "127.0.0.1:0") }
+
+// mono is the time since the start on a clock that nobody sets; it stands still while the machine sleeps.
+func (s *Server) mono() time.Duration { return time.Since(s.began) }
+
+func (s *Server) random(b []byte) {
+	r := s.cfg.Client.Rand
+	if r == nil {
+		r = rand.Reader
+	}
+	if _, err := io.ReadFull(r, b); err != nil {
+		panic(fmt.Sprintf("no randomness: %v", err)) // nothing here may go on without
+	}
+}
+
+// Handler is the whole site behind its walls.
+func (s *Server) Handler() http.Handler { return s.guard(s.doors()) }
+
+// Serve answers on the listener until the laptop is locked, wiped or quit, or ctx ends. What was being saved is saved
+// before it returns; then the laptop is locked and its keys are zeroed.
+func (s *Server) Serve(ctx context.Context, l net.Listener) (Ending, error) {
+	srv := &http.Server{Handler: s.Handler(), ReadHeaderTimeout: 5 * time.Second, MaxHeaderBytes: 32 << 10, IdleTimeout: time.Minute,
+		ErrorLog: nil, BaseContext: func(net.Listener) context.Context { return context.WithoutCancel(ctx) }}
+	failed := make(chan error, 1)
+	go func() { failed <- srv.Serve(l) }()
+	stop := s.keepWatch()
+	defer stop()
+	var end Ending
+	var err error
+	select {
+	case end = <-s.done:
+	case <-ctx.Done():
+		end = Ending{Why: EndQuit}
+		close(s.ending)
+	case err = <-failed:
+		end = Ending{Why: EndQuit}
+		close(s.ending)
+	}
+	l.Close() // what comes from now on waits for the next process, where there is one
+	end.Tickets = s.farewell(end.Why)
+	s.running.stop()
+	s.handling.Wait() // a save that has begun is finished
+	within(farewellSpan, s.listening.Wait)
+	if c := s.client.Swap(nil); c != nil {
+		err = errors.Join(err, c.Close())
+	}
+	return end, errors.Join(err, srv.Close())
+}
+
+// farewellSpan is how long pages may take to hear that the screens end.
+const farewellSpan = time.Second
+
+// within waits for fn, but not longer than d.
+func within(d time.Duration, fn func()) {
+	done := make(chan struct{})
+	go func() { defer close(done); fn() }()
+	select {
+	case <-done:
+	case <-time.After(d):
+	}
+}
+
+// end makes Serve return. Only the first reason counts.
+func (s *Server) end(why string) {
+	select {
+	case s.done <- Ending{Why: why}:
+		close(s.ending)
+	default:
+	}
+}
+
+// ask is one request of a browser that was let in, with what a screen needs to answer it.
+type ask struct {
+	*http.Request
+	w       http.ResponseWriter
+	s       *Server
+	session *session
+	client  *fieldclient.Client // nil while the laptop is locked
+	words   *words
+}
+
+// htmx reports whether a part of a page asks.
+func (a *ask) htmx() bool { return a.Header.Get("HX-Request") == "true" }
+
+// field returns what was typed into a form's field.
+func (a *ask) field(name string) string {
+	return strings.ReplaceAll(a.PostFormValue(name), "\r\n", "\n")
+}
+
+// languageNow is that of the vault, or the one that was chosen before it was open.
+func (s *Server) languageNow() string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.language == "" {
+		return "ru"
+	}
+	return s.language
+}

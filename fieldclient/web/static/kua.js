@@ -1,0 +1,189 @@
+// What the screens do in the browser beyond htmx: lock, notice that somebody is there, keep a page's token, say what is
+// saved. Nothing is ever put into a store of the browser.
+(() => {
+  "use strict";
+
+  const meta = name => document.querySelector(`meta[name="${name}"]`)?.content ?? "";
+  const unlocked = meta("unlocked") === "true";
+  let gone = false; // this page has been told to forget
+
+  // --- requests ---------------------------------------------------------------------------------------------------
+
+  const post = (path, body) => fetch(path, {
+    method: "POST", body, keepalive: true, credentials: "same-origin", redirect: "manual",
+    headers: {"X-Kua-Form": meta("csrf"), "Content-Type": "application/x-www-form-urlencoded"},
+  });
+
+  document.addEventListener("htmx:config:request", e => {
+    e.detail.ctx.request.headers["X-Kua-Form"] = meta("csrf");
+  });
+
+  // --- saving -----------------------------------------------------------------------------------------------------
+
+  // A field that was typed into and not yet answered is dirty; what says "saved" is the answer, after the disk has it.
+  const fieldOf = el => el?.closest?.("[data-field]");
+  const dirty = new Set();
+
+  document.addEventListener("input", e => {
+    const f = fieldOf(e.target);
+    if (!f) return;
+    f.dataset.state = "typing";
+    dirty.add(f.id);
+  });
+  document.addEventListener("htmx:before:request", e => {
+    const f = fieldOf(e.detail.ctx.sourceElement);
+    if (!f) return;
+    f.dataset.state = "saving";
+    dirty.delete(f.id);
+  });
+  const unsaved = e => {
+    const f = fieldOf(e.detail?.ctx?.sourceElement);
+    if (!f || gone) return;
+    f.dataset.state = "unsaved";
+    dirty.add(f.id);
+  };
+  document.addEventListener("htmx:error", unsaved);
+  document.addEventListener("htmx:response:error", unsaved);
+
+  // flush posts what was typed in the last moment. Whoever locks must not lose it.
+  const flush = () => Promise.allSettled([...dirty].map(id => {
+    const form = document.getElementById(id)?.closest("form") ?? document.getElementById(id)?.querySelector("form");
+    dirty.delete(id);
+    return form ? post(form.getAttribute("hx-post") ?? form.action, new URLSearchParams(new FormData(form))) : null;
+  }));
+
+  // --- locking ----------------------------------------------------------------------------------------------------
+
+  const wait = ms => new Promise(done => setTimeout(done, ms));
+
+  const hide = () => document.documentElement.classList.add("hidden");
+
+  const lock = async () => {
+    if (gone || !unlocked) return;
+    hide();
+    await Promise.race([flush(), wait(1500)]);
+    try { await post("/lock", ""); } catch { /* it ends while it answers */ }
+    await wait(4000);
+    if (!gone) location.replace("/"); // the stream was not there
+  };
+
+  // forget empties the page. With a ticket it comes back to the process that follows.
+  const forget = (why, ticket) => {
+    gone = true;
+    hide();
+    dirty.clear();
+    document.title = "Kua";
+    document.body.replaceChildren();
+    if (!ticket) {
+      location.replace("about:blank");
+      return;
+    }
+    const form = document.createElement("form");
+    form.method = "post";
+    form.action = "/launch";
+    const input = document.createElement("input");
+    input.type = "hidden";
+    input.name = "token";
+    input.value = ticket;
+    form.append(input);
+    document.body.append(form);
+    setTimeout(() => form.submit(), 150);
+  };
+
+  if (window.EventSource && meta("csrf")) {
+    const stream = new EventSource("/events");
+    let ending = null;
+    stream.addEventListener("end", e => {
+      ending = e.data.split(" ");
+      hide();
+      flush();
+    });
+    stream.addEventListener("error", () => {
+      if (!ending) return;
+      stream.close();
+      forget(...ending);
+    });
+    window.addEventListener("pagehide", () => stream.close());
+  }
+  window.addEventListener("pageshow", e => { if (e.persisted) location.reload(); });
+
+  // --- keys -------------------------------------------------------------------------------------------------------
+
+  document.addEventListener("keydown", e => {
+    if (e.key === "F9" && e.shiftKey) {
+      e.preventDefault();
+      wipe();
+    } else if (e.key === "F9" || (e.key === "." && (e.ctrlKey || e.metaKey))) {
+      e.preventDefault();
+      lock();
+    }
+  }, true);
+
+  const submitTo = action => {
+    const form = document.createElement("form");
+    form.method = "post";
+    form.action = action;
+    const input = document.createElement("input");
+    input.type = "hidden";
+    input.name = "csrf";
+    input.value = meta("csrf");
+    form.append(input);
+    document.body.append(form);
+    form.submit();
+  };
+  const wipe = () => { hide(); submitTo("/wipe"); };
+
+  const countdown = document.querySelector("[data-countdown]");
+  if (countdown) {
+    let left = Number(countdown.dataset.countdown);
+    setInterval(() => { countdown.textContent = String(Math.max(0, --left)); }, 1000);
+  }
+
+  // --- somebody is there ------------------------------------------------------------------------------------------
+
+  let told = performance.now();
+  const here = () => {
+    if (gone || !unlocked || performance.now() - told < 15000) return;
+    told = performance.now();
+    post("/alive", "").catch(() => {});
+  };
+  for (const name of ["keydown", "pointermove", "pointerdown", "wheel", "touchstart"]) {
+    document.addEventListener(name, here, {passive: true});
+  }
+
+  // --- small helps ------------------------------------------------------------------------------------------------
+
+  document.addEventListener("click", e => {
+    const el = e.target.closest?.("[data-lock],[data-now],[data-fill],[data-print]");
+    if (!el) return;
+    if (el.hasAttribute("data-lock")) {
+      e.preventDefault();
+      lock();
+    } else if (el.hasAttribute("data-now")) {
+      const input = document.getElementById(el.dataset.now);
+      const now = new Date();
+      input.value = [now.getHours(), now.getMinutes()].map(n => String(n).padStart(2, "0")).join(":");
+      input.dispatchEvent(new Event("input", {bubbles: true}));
+      input.dispatchEvent(new Event("change", {bubbles: true}));
+    } else if (el.hasAttribute("data-fill")) {
+      const text = document.getElementById(el.dataset.fill).textContent.trim();
+      for (const id of el.dataset.into.split(" ")) document.getElementById(id).value = text;
+    } else {
+      window.print();
+    }
+  });
+  document.addEventListener("change", e => {
+    const ids = e.target.dataset?.reveal;
+    if (!ids) return;
+    for (const id of ids.split(" ")) document.getElementById(id).type = e.target.checked ? "text" : "password";
+  });
+  document.addEventListener("submit", e => {
+    if (!e.target.hasAttribute("data-once")) return;
+    if (e.target.dataset.sent) {
+      e.preventDefault();
+      return;
+    }
+    e.target.dataset.sent = "true";
+    for (const b of e.target.querySelectorAll("[data-busy]")) b.hidden = false;
+  });
+})();
