@@ -91,7 +91,7 @@ func wipe(a *ask) error {
 	s := a.s
 	s.mu.Lock()
 	if s.wiping == nil {
-		s.wiping = &wiping{at: s.mono() + wipeAfter, timer: time.AfterFunc(wipeAfter, s.wipeNow)}
+		s.wiping = &wiping{at: s.mono() + s.grace, timer: time.AfterFunc(s.grace, s.wipeNow)}
 	}
 	s.mu.Unlock()
 	return a.to("/wipe")
