@@ -35,6 +35,8 @@ var problems = []problem{
 	{fieldclient.ErrOpenLine, http.StatusForbidden, "openline"},
 	{fieldclient.ErrNotEnrolled, http.StatusForbidden, "notenrolled"},
 	{fieldclient.ErrNoRight, http.StatusForbidden, "noright"},
+	{fieldclient.ErrNoKeeper, http.StatusConflict, "nokeeper"},
+	{fieldclient.ErrAway, http.StatusGone, "away"},
 	{fieldclient.ErrNotFound, http.StatusNotFound, "notfound"},
 }
 

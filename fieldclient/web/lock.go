@@ -112,7 +112,7 @@ func (s *Server) wipeNow() {
 	if c := s.client.Load(); c != nil {
 		ctx, cancel := context.WithTimeout(context.Background(), 2*time.Second)
 		defer cancel()
-		_ = c.Vault().Wipe(ctx) // it goes on after an error; what is left is a file without a key
+		_ = c.Wipe(ctx) // it goes on after an error; what is left is a file without a key
 	} else {
 		_ = vault.Wipe(s.cfg.Client.Vault)
 	}
