@@ -123,6 +123,7 @@ func (c *Client) readRoster(ctx context.Context, records [][]byte) error {
 		return fmt.Errorf("reading the roster: %w", err)
 	}
 	logged, err := c.showNew(ctx, first, nil)
+	c.checklists.movedAll() // whose work takes effect, in any scope
 	if err != nil {
 		return err
 	}
@@ -275,6 +276,7 @@ func (c *Client) refill(ctx context.Context, items []arrival) error {
 		if err := c.show(ctx, values); err != nil {
 			return err
 		}
+		c.checklists.moved(l.Scope)
 		if err := c.redactLocal(ctx, []replica.Logged{l}); err != nil {
 			return err
 		}

@@ -207,7 +207,7 @@ func (s *syncRun) bring(ctx context.Context, b heldBlob) error {
 func (r *Remote) blobOffset(ctx context.Context, b heldBlob) (int64, error) {
 	a, err := r.do(ctx, request{method: http.MethodHead, path: blobPath(b)})
 	var refusal *RemoteError
-	if errors.As(err, &refusal) && refusal.Status == http.StatusNotFound {
+	if errors.As(err, &refusal) { // nothing is there; or it says why when a piece comes: this answer has no body
 		return 0, nil
 	}
 	if err != nil {
@@ -231,7 +231,8 @@ const (
 
 // putPiece sends the piece at an offset and returns where the server stands then.
 func (s *syncRun) putPiece(ctx context.Context, b heldBlob, f io.ReaderAt, at, size int64) (int64, error) {
-	piece := make([]byte, min(s.r.pieceSize(), size-at))
+	most := int64(min(max(s.hello.Limits.BlobChunk, 1), largestPiece)) // what this server takes at once
+	piece := make([]byte, min(s.r.pieceSize(), most, size-at))
 	if _, err := f.ReadAt(piece, at); err != nil {
 		return at, err
 	}

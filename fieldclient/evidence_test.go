@@ -14,6 +14,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"testing/iotest"
 
@@ -492,5 +493,34 @@ func TestTheNumbersOfEvidenceAreThoseOfTheVocabulary(t *testing.T) {
 	}
 	if kind, _ := syncproto.KindNamed("evidence"); kind.ID != evidenceKind || !strings.Contains(projectionSchema, "field = 2706") || evidenceBlob != 2706 {
 		t.Error("the kind, or the field in the projection's index, has another number")
+	}
+}
+
+func TestSeveralWindowsMayAddAtOnce(t *testing.T) {
+	o := newTeam(t)
+	saule := o.laptop("Saule", syncproto.RoleCoordinator, syncproto.AllRegions)
+	o.share()
+	visit := saule.visit()
+	var wait sync.WaitGroup
+	for i := range 8 {
+		wait.Go(func() {
+			original := bytes.Repeat([]byte{byte(i)}, 70_000)
+			id, err := saule.AddEvidence(t.Context(), visit, Evidence{}, bytes.NewReader(original))
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			if got, err := saule.original(visit, id); err != nil || !bytes.Equal(got, original) {
+				t.Error(len(got), err)
+			}
+		})
+	}
+	wait.Wait()
+	if pending, err := saule.pendingBlobs(t.Context()); err != nil || len(pending) != 0 {
+		t.Errorf("%d files count as without a record: %v", len(pending), err)
+	}
+	saule.reopen()
+	if n := len(sealedFiles(t, saule)); n != 8 {
+		t.Errorf("%d files", n)
 	}
 }

@@ -35,6 +35,8 @@ type EvidenceView struct {
 	Locked     bool                 `json:"locked,omitempty"`  // the visit key has not come to this laptop, or the key was erased
 	Altered    bool                 `json:"altered,omitempty"` // somebody later stated another original; this is the first
 
+	Waiting bool `json:"quarantined,omitempty"` // until a person decides on the work that made it
+
 	wrapped []byte // the key, as the record has it
 }
 
@@ -45,13 +47,52 @@ var ErrRestricted = errors.New("this is for health experts only")
 func (c *Client) Evidence(ctx context.Context, scope syncproto.ScopeID) ([]EvidenceView, error) {
 	c.whole.RLock()
 	defer c.whole.RUnlock()
-	out := []EvidenceView{}
+	out, listed := []EvidenceView{}, map[syncproto.EntityID]bool{}
 	err := c.rep.Records(ctx, scope, evidenceKind, func(r replica.RecordView) error {
 		v, err := c.evidenceView(ctx, r)
-		out = append(out, v)
+		out, listed[r.Entity] = append(out, v), true
 		return err
 	})
-	return out, err
+	if err != nil {
+		return nil, err
+	}
+	waiting, err := c.waitingEvidence(ctx, scope, listed)
+	return append(out, waiting...), err
+}
+
+// waitingEvidence returns evidence that only quarantined work made: whoever decides on it must be able to look.
+func (c *Client) waitingEvidence(ctx context.Context, scope syncproto.ScopeID, listed map[syncproto.EntityID]bool) (out []EvidenceView, err error) {
+	names, err := c.blobNames(ctx)
+	if err != nil {
+		return nil, err
+	}
+	for _, n := range names {
+		if n.scope != scope || listed[n.entity] {
+			continue
+		}
+		listed[n.entity] = true
+		r, err := c.rep.Record(ctx, scope, n.entity)
+		if err != nil {
+			return nil, err
+		}
+		if !isEvidence(r) {
+			continue
+		}
+		v, err := c.evidenceView(ctx, r)
+		if err != nil {
+			return nil, err
+		}
+		v.Waiting = true
+		out = append(out, v)
+	}
+	return out, nil
+}
+
+// isEvidence reports whether a record is evidence, or is made so by work in quarantine.
+func isEvidence(r replica.RecordView) bool {
+	return r.State.Kind == evidenceKind || r.State.Kind == 0 && slices.ContainsFunc(r.Log, func(l syncproto.Contribution) bool {
+		return slices.ContainsFunc(l.Ops, func(o syncproto.MergeOp) bool { return o.Kind == syncproto.KindCreate && o.Field == evidenceKind })
+	})
 }
 
 // evidenceOf returns one piece of evidence.
@@ -62,7 +103,7 @@ func (c *Client) evidenceOf(ctx context.Context, scope syncproto.ScopeID, id syn
 	if err != nil {
 		return EvidenceView{}, err
 	}
-	if r.State.Kind != evidenceKind {
+	if !isEvidence(r) {
 		return EvidenceView{}, fmt.Errorf("record %s is no evidence: %w", id, ErrNotFound)
 	}
 	return c.evidenceView(ctx, r)

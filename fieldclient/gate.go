@@ -72,6 +72,7 @@ func (c *Client) LeaveGate(ctx context.Context, scope syncproto.ScopeID) error {
 	}
 	delete(c.gates, scope)
 	g.wipe()
+	c.checklists.forget(scope)
 	return c.rebuild(context.WithoutCancel(ctx)) // what the keys had opened is in memory
 }
 

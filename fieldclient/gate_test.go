@@ -410,3 +410,68 @@ func TestAKilledLaptopHasSavedAndCannotRead(t *testing.T) {
 		}
 	}
 }
+
+func TestAChecklistGoesOnAtTheGateAfterALock(t *testing.T) {
+	ctx := context.Background()
+	s := newSeason(t, workbook(t, "cells", "1", cells, smells))
+	for range 2 {
+		for _, l := range s.laptops {
+			if _, err := l.ShareKeys(ctx); err != nil {
+				t.Fatal(err)
+			}
+		}
+		s.spread()
+	}
+	s.a.enterGate(s.visit)
+	say(t, s.on(s.a), "smell", "damp")
+	if got := s.on(s.a).written(); !strings.Contains(got, `/data/smell "damp"`) {
+		t.Fatalf("the answer does not show in this unlock:\n%s", got)
+	}
+	s.a.reopen()
+	if got := s.on(s.a).written(); strings.Contains(got, "damp") {
+		t.Errorf("the checklist shows what was sealed at the gate:\n%s", got)
+	}
+	say(t, s.on(s.a), "total", "3")
+	if err := s.a.LeaveGate(ctx, s.visit); err != nil {
+		t.Fatal(err)
+	}
+	if got := s.on(s.a).written(); strings.Contains(got, `total "3"`) {
+		t.Errorf("a cache outlives gate mode:\n%s", got)
+	}
+	carry(t, s.a, s.office)
+	if n, err := s.office.ReleaseGate(ctx, s.visit); err != nil || n != 2 {
+		t.Fatalf("released %d: %v", n, err)
+	}
+	carry(t, s.office, s.a)
+	s.a.reopen()
+	if got := s.on(s.a).written(); !strings.Contains(got, `/data/smell "damp"`) {
+		t.Errorf("the checklist lacks what was released:\n%s", got)
+	}
+}
+
+func TestAPhotoTakenAtTheGateIsClosedAfterALockAndOpensWhenReleased(t *testing.T) {
+	ctx := context.Background()
+	b := newBuilding(t)
+	b.aru.enterGate(b.visit)
+	photo := []byte("the wall of the second block")
+	id := b.aru.add(b.visit, Evidence{Kind: "file", Name: "wall.bin"}, photo)
+	if got, err := b.aru.original(b.visit, id); err != nil || string(got) != string(photo) {
+		t.Fatalf("in the same hour it does not open: %q %v", got, err)
+	}
+	b.aru.reopen()
+	if got, err := b.aru.original(b.visit, id); err == nil {
+		t.Errorf("after a lock its carrier opens it: %q", got)
+	}
+	b.aru.whole()
+	if n := len(sealedFiles(t, b.aru)); n != 1 {
+		t.Errorf("%d sealed files are left of one", n)
+	}
+	b.meet()
+	if _, err := b.saule.ReleaseGate(ctx, b.visit); err != nil {
+		t.Fatal(err)
+	}
+	b.meet()
+	if got, err := b.aru.original(b.visit, id); err != nil || string(got) != string(photo) {
+		t.Errorf("released, it does not open: %q %v", got, err)
+	}
+}

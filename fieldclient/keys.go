@@ -217,10 +217,13 @@ func (c *Client) unlockBodies(ctx context.Context, s *scopeKeys, key syncproto.H
 		}
 		list = append(list, values...)
 	}
-	if len(list) > 0 {
-		c.checklists.movedAll()
+	if err := c.show(ctx, list); err != nil {
+		return err
 	}
-	return c.show(ctx, list)
+	if len(list) > 0 {
+		c.checklists.movedAll() // only now: who reads meanwhile does not have them
+	}
+	return nil
 }
 
 // recoveryID names the organisation's recovery key as the recipient of a wrap.

@@ -142,10 +142,14 @@ func (c *Client) itemID(scope syncproto.ScopeID, item, instance string) (id sync
 	if !ok {
 		return id, errNoKey
 	}
+	return deriveID(key, item, instance), nil
+}
+
+func deriveID(key seal.VisitKey, item, instance string) (id syncproto.EntityID) {
 	m := hmac.New(sha256.New, key.Bytes())
 	fmt.Fprintf(m, "kua/item/1\x00%s\x00%s", item, instance)
 	copy(id[:], m.Sum(nil))
-	return id, nil
+	return id
 }
 
 // Target names a field of a record and what the person saw of it. An edit refers to nothing else: what arrived between

@@ -41,7 +41,7 @@ type Stayed struct {
 const (
 	StayNoServer  = "this laptop never met the server: sync first"
 	StayGate      = "it is in gate mode: leave that first"
-	StayOriginals = "it holds photos, sounds or files that the server has not got whole: sync first"
+	StayOriginals = "the server has not acknowledged all of its photos, sounds and files: sync first"
 	StayErasure   = "the server has not taken an erasure yet: sync first"
 	StayRefused   = "it holds work that the server refused, which is kept as evidence"
 	StayEarly     = "it holds work that waits for other work to come first"
@@ -56,11 +56,10 @@ type TravelReport struct {
 	Stayed     []Stayed            `json:"stayed"`     // neither asked to be kept nor safe to remove
 }
 
-// TravelLight removes every visit but those named from this laptop: packets, values, keys and sealed originals. It
-// removes a visit only where the server has signed for every changeset of this laptop's own in it, in the life of its
-// database that this laptop met last, is known to hold all others, and has acknowledged every sealed original that lies
-// here; the rest stays, with the reason. Syncs pass removed visits over until BringBack. What the vault's files held is
-// overwritten as far as the file system and the drive do so.
+// TravelLight removes every visit but those named from this laptop: packets, values and keys. It removes a visit only
+// where the server has signed for every changeset of this laptop's own in it, in the life of its database that this
+// laptop met last, and is known to hold all others; the rest stays, with the reason. Syncs pass removed visits over
+// until BringBack. What the vault's files held is overwritten as far as the file system and the drive do so.
 func (c *Client) TravelLight(ctx context.Context, keep []syncproto.ScopeID) (TravelReport, error) {
 	out := TravelReport{Removed: []syncproto.ScopeID{}, Stayed: []Stayed{}}
 	if !c.underway.TryLock() {
@@ -75,6 +74,9 @@ func (c *Client) TravelLight(ctx context.Context, keep []syncproto.ScopeID) (Tra
 		}
 	}
 	p, err := c.packing(ctx, keep)
+	if err == nil {
+		err = p.attachments(ctx)
+	}
 	if err != nil {
 		return out, fmt.Errorf("travelling light: %w", err)
 	}
@@ -106,7 +108,39 @@ type packing struct {
 	synced     map[syncproto.ScopeID]bool   // in that life: what came from the server before it is there, or was sent again
 	changesets map[syncproto.ScopeID]int
 	rows       []removedRow
-	proven     []int64 // rows that name changesets of any scope
+	proven     []int64    // rows that name changesets of any scope
+	blobs      []heldBlob // sealed originals on this laptop, of all visits
+}
+
+// attachments keeps the visits whose sealed originals no server has whole.
+func (p *packing) attachments(ctx context.Context) (err error) {
+	if p.blobs, err = p.c.heldBlobs(ctx); err != nil {
+		return err
+	}
+	for _, b := range p.blobs {
+		if why, going := p.stays[b.scope]; going && why == "" && b.state != StateStored {
+			p.stays[b.scope] = StayOriginals
+		}
+	}
+	return nil
+}
+
+// removeOriginals removes the sealed originals of the visits that went. One that a visit which stays names as well stays.
+func (p *packing) removeOriginals() error {
+	needed := map[vault.BlobHash]bool{}
+	goes := func(b heldBlob) bool { why, going := p.stays[b.scope]; return going && why == "" }
+	for _, b := range p.blobs {
+		if !goes(b) {
+			needed[b.hash] = true
+		}
+	}
+	var failed error
+	for _, b := range p.blobs {
+		if goes(b) && !needed[b.hash] {
+			failed = errors.Join(failed, p.c.vault.RemoveBlob(b.hash))
+		}
+	}
+	return failed
 }
 
 type removedRow struct {
@@ -144,9 +178,6 @@ func (p *packing) unready(ctx context.Context, scope syncproto.ScopeID) (string,
 	p.synced[scope] = cur.Epoch == p.epoch
 	if p.c.gates[scope] != nil {
 		return StayGate, nil
-	}
-	if n, _, err := p.c.Unstored(ctx, scope); err != nil || n > 0 {
-		return StayOriginals, err
 	}
 	erased, err := p.c.rep.Redacted(ctx, scope)
 	if err != nil || len(erased) == 0 {
@@ -236,16 +267,8 @@ func (c *Client) removeVisits(ctx context.Context, p *packing) error {
 		}
 		away[scope] = awayVisit{scope, p.epoch, heads}
 	}
-	originals, err := p.originals(ctx)
-	if err != nil {
-		return err
-	}
-	pending, err := c.pendingBlobs(ctx)
-	if err != nil {
-		return err
-	}
 	gone := map[syncproto.ChangesetID]bool{}
-	err = c.vault.InTx(ctx, func(tx *vault.Tx) error {
+	err := c.vault.InTx(ctx, func(tx *vault.Tx) error {
 		for _, row := range p.rows {
 			if p.stays[row.scope] != "" {
 				continue
@@ -269,34 +292,18 @@ func (c *Client) removeVisits(ctx context.Context, p *packing) error {
 				}
 			}
 		}
-		for _, o := range originals {
-			if err := tx.Delete(stateBlob(o.scope, o.hash)); err != nil {
-				return err
-			}
-			pending = append(pending, o.hash[:])
-		}
-		if err := putState(tx, statePendingBlobs, pending); err != nil { // swept now, or after a crash
-			return err
-		}
 		return putAway(tx, away)
 	})
 	if err != nil {
 		return err
 	}
 	c.away = away
-	if err := c.rebuild(context.WithoutCancel(ctx)); err != nil {
-		return err
+	for scope, why := range p.stays {
+		if why == "" {
+			c.checklists.forget(scope)
+		}
 	}
-	return c.sweepPending(context.WithoutCancel(ctx))
-}
-
-// originals returns the sealed originals of the visits that go. One that a record of another visit names too stays.
-func (p *packing) originals(ctx context.Context) ([]blobName, error) {
-	all, err := p.c.allBlobs(ctx)
-	return slices.DeleteFunc(all, func(b blobName) bool {
-		why, going := p.stays[b.scope]
-		return !going || why != ""
-	}), err
+	return errors.Join(c.rebuild(context.WithoutCancel(ctx)), p.removeOriginals())
 }
 
 func (c *Client) removeRow(tx *vault.Tx, id int64, gone map[syncproto.ChangesetID]bool) error {

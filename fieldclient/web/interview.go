@@ -32,7 +32,7 @@ type interviewPage struct {
 	Evidence      []evidenceCard
 	Adder         evidenceAdder
 	Identities    []identityRow
-	Gate          bool
+	SealedHere    bool // some of it was sealed at the gate
 }
 
 // Recorded reports whether content may be written down.
@@ -69,7 +69,7 @@ func (a *ask) interview() (*interviewPage, error) {
 		return nil, err
 	}
 	p := &interviewPage{VisitPage: vp, URL: "/visits/" + vp.Visit.ID.String() + "/interviews/" + v.Entity.String(), Entity: v.Entity.String(),
-		Pseudonym: valueOf(v, "pseudonym"), Gate: sealedAtGate(v)}
+		Pseudonym: valueOf(v, "pseudonym"), SealedHere: sealedAtGate(v)}
 	if p.Pseudonym != "" {
 		p.Title = p.Pseudonym
 	}

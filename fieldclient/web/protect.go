@@ -11,9 +11,7 @@ import (
 // protectPage is ui/protect.html: what this laptop can still show of a visit, and of all others.
 type protectPage struct {
 	VisitPage
-	Gate     fieldclient.GateState
-	Away     int // visits that were removed from this laptop
-	Others   int // visits beside this one that are here
+	gateway
 	Did      string
 	Released int
 	Removed  int
@@ -34,18 +32,31 @@ var whyStayed = map[string]string{
 	fieldclient.StayRefused: "refused", fieldclient.StayEarly: "early", fieldclient.StayOwn: "own", fieldclient.StayOthers: "others",
 }
 
+// gateway is how a visit stands on the way to the gate: gate mode, and what else is on this laptop.
+type gateway struct {
+	Gate   fieldclient.GateState
+	Others int // visits beside this one
+	Away   int // visits that were removed from this laptop
+}
+
+func (a *ask) gateway(scope syncproto.ScopeID) (g gateway, err error) {
+	for _, s := range a.client.Replica().Scopes() {
+		if !s.Standing.Registry && s.Scope != scope {
+			g.Others++
+		}
+	}
+	g.Away = len(a.client.Away())
+	g.Gate, err = a.client.Gate(scope)
+	return g, err
+}
+
 func (a *ask) protect() (*protectPage, error) {
 	v, err := a.visit("protect")
 	if err != nil {
 		return nil, err
 	}
-	p := &protectPage{VisitPage: v, Away: len(a.client.Away()), MayWrite: a.client.May(v.Visit.ID, syncproto.Rights(syncproto.RightWrite))}
-	for _, s := range a.client.Replica().Scopes() {
-		if !s.Standing.Registry && s.Scope != v.Visit.ID {
-			p.Others++
-		}
-	}
-	p.Gate, err = a.client.Gate(v.Visit.ID)
+	p := &protectPage{VisitPage: v, MayWrite: a.client.May(v.Visit.ID, syncproto.RightWrite)}
+	p.gateway, err = a.gateway(v.Visit.ID)
 	return p, err
 }
 
@@ -81,7 +92,9 @@ func setGate(a *ask) error {
 	if err != nil {
 		return err
 	}
-	a.s.watch.setGate(gated(a.client))
+	if err := a.s.watchGate(a.client); err != nil {
+		return err
+	}
 	return a.to("/visits/%s/protect", scope)
 }
 
@@ -157,23 +170,25 @@ func bringBack(a *ask) error {
 	if err := a.client.BringBack(a.Context(), a.client.Away()); err != nil {
 		return err
 	}
-	p, err := a.protect()
-	if err != nil {
-		return err
-	}
-	p.Did = "back"
-	return a.page("protect", p)
+	return a.to("/sync")
 }
 
-// gated reports whether a visit is in gate mode on this laptop: then it locks itself sooner, and every page says so.
-func gated(c *fieldclient.Client) bool {
-	for _, s := range c.Replica().Scopes() {
-		if s.Standing.Registry {
+// watchGate shortens the automatic lock while any visit is in gate mode. Every page says so then.
+func (s *Server) watchGate(c *fieldclient.Client) error {
+	on := false
+	for _, st := range c.Replica().Scopes() {
+		if st.Standing.Registry {
 			continue
 		}
-		if g, err := c.Gate(s.Scope); err == nil && g.On {
-			return true
+		g, err := c.Gate(st.Scope)
+		if errors.Is(err, fieldclient.ErrNotEnrolled) {
+			break
 		}
+		if err != nil {
+			return err
+		}
+		on = on || g.On
 	}
-	return false
+	s.watch.setGate(on)
+	return nil
 }

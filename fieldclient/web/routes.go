@@ -55,13 +55,11 @@ func all() []door {
 		{"GET /visits/{visit}/entry", member, visitEntry},
 		{"GET /visits/{visit}/prepare", member, visitPrepare}, // prepare.go
 		{"POST /visits/{visit}/team", member, addToTeam},
-		{"GET /visits/{visit}/observations", member, visitObservations}, // records.go
-		{"GET /visits/{visit}/documents", member, visitDocuments},
-		{"POST /visits/{visit}/records/{kind}", member, addRecord},
-		{"POST /record/remove", member, removeRecord},
-		{"POST /record/restore", member, restoreRecord},
-		{"POST /field", member, saveField}, // field.go
-
+		{"GET /visits/{visit}/protect", member, visitProtect}, // protect.go
+		{"POST /visits/{visit}/gate", member, setGate},
+		{"POST /visits/{visit}/release", member, releaseGate},
+		{"POST /visits/{visit}/travel", member, travelLight},
+		{"POST /visits/back", member, bringBack},
 		{"GET /visits/{visit}/interviews", member, visitInterviews}, // interviews.go
 		{"POST /visits/{visit}/interviews", member, newInterview},
 		{"GET /visits/{visit}/interviews/{interview}", member, interviewOf}, // interview.go
@@ -79,11 +77,26 @@ func all() []door {
 		{"POST /visits/{visit}/recordings", member, beginRecording}, // recording.go
 		{"POST /visits/{visit}/recordings/{recording}/{slice}", member, addSlice},
 		{"POST /visits/{visit}/recordings/{recording}/end", member, endRecording},
-		{"GET /visits/{visit}/protect", member, visitProtect}, // protect.go
-		{"POST /visits/{visit}/gate", member, setGate},
-		{"POST /visits/{visit}/release", member, releaseGate},
-		{"POST /visits/{visit}/travel", member, travelLight},
-		{"POST /visits/{visit}/bring-back", member, bringBack},
+		{"GET /visits/{visit}/observations", member, visitObservations}, // records.go
+		{"GET /visits/{visit}/documents", member, visitDocuments},
+		{"POST /visits/{visit}/records/{kind}", member, addRecord},
+		{"POST /record/remove", member, removeRecord},
+		{"POST /record/restore", member, restoreRecord},
+		{"POST /field", member, saveField},                    // field.go
+		{"GET /at/{scope}/{entity}/{field}", member, fieldAt}, // at.go
+		{"POST /at/{scope}/{entity}/{field}/resolve", member, resolve},
+		{"POST /at/{scope}/{entity}/{field}/endorse", member, endorse},
+		{"GET /attention", member, attentionAll}, // attention.go
+		{"GET /visits/{visit}/attention", member, attentionOne},
+		{"GET /search", member, searchPage}, // search.go
+		{"POST /search", member, search},
+		{"GET /sync", member, syncScreen}, // sync.go
+		{"GET /sync/progress", member, syncProgress},
+		{"POST /sync/start", member, syncStart},
+		{"POST /sync/stop", member, syncStop},
+		{"POST /courier/export", member, courierExport}, // courier.go
+		{"POST /courier/import", member, courierImport},
+		{"POST /courier/deliver", member, courierDeliver},
 	}
 }
 
@@ -115,6 +128,9 @@ func (s *Server) open(d door) http.Handler {
 		if d.pattern != "GET /events" { // a stream lasts as long as its page
 			s.handling.Add(1)
 			defer s.handling.Done()
+		}
+		if r.Method != http.MethodGet || r.Header.Get("Sec-Fetch-Mode") == "navigate" { // what a page asks by itself is no sign of life
+			s.watch.touch()
 		}
 		err := d.need.check(a)
 		if err == nil {

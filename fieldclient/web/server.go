@@ -39,17 +39,20 @@ type Server struct {
 	screens *screens
 	host    string // address, which every request must name
 	cookie  string
-	began   time.Time
+	mono    func() time.Duration // since the start, on a clock that nobody sets; it stands still while the machine sleeps
+	grace   time.Duration        // in which a wipe can be called off
 	watch   *watch
-	running *work // sync or courier, one at a time
+	running work    // a sync, one at a time
+	sync    syncing // how far it has come
 
-	client   atomic.Pointer[fieldclient.Client] // nil while locked
-	opening  sync.Mutex                         // one passphrase at a time
-	done     chan Ending                        // takes the one reason to end
-	ending   chan struct{}                      // closed when it has come
-	handling sync.WaitGroup                     // requests that are being answered, but for streams
-	drawing  sync.Mutex                         // one picture at a time
-	slicing  sync.Mutex                         // one slice of a recording at a time
+	client    atomic.Pointer[fieldclient.Client] // nil while locked
+	opening   sync.Mutex                         // one passphrase at a time
+	done      chan Ending                        // takes the one reason to end
+	ending    chan struct{}                      // closed when it has come
+	handling  sync.WaitGroup                     // requests that are being answered, but for streams
+	listening sync.WaitGroup                     // streams
+	drawing   sync.Mutex                         // one picture at a time
+	slicing   sync.Mutex                         // one slice of a recording at a time
 
 	mu       sync.Mutex // guards what follows
 	sessions []*session
@@ -83,21 +86,19 @@ func New(cfg Config, address string) (*Server, error) {
 	if err != nil {
 		return nil, fmt.Errorf("opening the screens: %w", err)
 	}
-	s := &Server{cfg: cfg, screens: screens, host: address, began: time.Now(), done: make(chan Ending, 1), ending: make(chan struct{}),
+	s := &Server{cfg: cfg, screens: screens, host: address, grace: wipeAfter, done: make(chan Ending, 1), ending: make(chan struct{}),
 		language: cfg.Language, streams: map[chan event]bool{}, launches: launches{until: map[[32]byte]time.Duration{}}}
 	var suffix [8]byte
 	s.random(suffix[:])
 	s.cookie = "kua-" + hex.EncodeToString(suffix[:])
+	began := time.Now()
+	s.mono = func() time.Duration { return time.Since(began) }
 	s.watch = newWatch(s.cfg.Client.Now, s.mono)
-	s.running = &work{}
 	return s, nil
 }
 
 // Listen opens a port of this machine that nobody knows beforehand.
 func Listen() (net.Listener, error) { return net.Listen("tcp4", "127.0.0.1:0") }
-
-// mono is the time since the start on a clock that nobody sets; it stands still while the machine sleeps.
-func (s *Server) mono() time.Duration { return time.Since(s.began) }
 
 func (s *Server) random(b []byte) {
 	r := s.cfg.Client.Rand
@@ -134,14 +135,28 @@ func (s *Server) Serve(ctx context.Context, l net.Listener) (Ending, error) {
 	}
 	l.Close() // what comes from now on waits for the next process, where there is one
 	end.Tickets = s.farewell(end.Why)
+	s.running.stop()
 	s.saveRecording() // what was spoken until now; before the requests, one of which may wait for its end
 	s.handling.Wait() // a save that has begun is finished
 	s.saveRecording() // that a late request began
-	s.running.stop()
+	within(farewellSpan, s.listening.Wait)
 	if c := s.client.Swap(nil); c != nil {
 		err = errors.Join(err, c.Close())
 	}
 	return end, errors.Join(err, srv.Close())
+}
+
+// farewellSpan is how long pages may take to hear that the screens end.
+const farewellSpan = time.Second
+
+// within waits for fn, but not longer than d.
+func within(d time.Duration, fn func()) {
+	done := make(chan struct{})
+	go func() { defer close(done); fn() }()
+	select {
+	case <-done:
+	case <-time.After(d):
+	}
 }
 
 // end makes Serve return. Only the first reason counts.

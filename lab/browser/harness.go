@@ -217,6 +217,16 @@ func (b *Tab) Path() string {
 	return u.Path
 }
 
+// Origin is the scheme, host and port of the page's address.
+func (b *Tab) Origin() string {
+	b.T.Helper()
+	var at string
+	b.Do(chromedp.Location(&at))
+	u, err := url.Parse(at)
+	must(b.T, err)
+	return u.Scheme + "://" + u.Host
+}
+
 // Text is what an element shows.
 func (b *Tab) Text(selector string) string {
 	b.T.Helper()

@@ -147,7 +147,7 @@ func writeImported(w io.Writer, out imported) {
 		fmt.Fprintf(w, "%d sealed originals taken in, %d were here\n", at.Taken, at.Known)
 	}
 	if at.Unknown > 0 {
-		fmt.Fprintf(w, "! %d sealed originals were left: no record here names them; import again when the visit's key has come\n", at.Unknown)
+		fmt.Fprintf(w, "! %d sealed originals were left: no record here names them; sync, and import again when its record has come\n", at.Unknown)
 	}
 	if at.Bad > 0 {
 		fmt.Fprintf(w, "! %d sealed originals are damaged: ask for a new copy\n", at.Bad)
@@ -213,6 +213,9 @@ func (a *app) courierDeliver() *cobra.Command {
 				return err
 			}
 			result := map[string]any{"receipts": n, "file": out, "complete": d.Complete, "results": d.Results}
+			if _, there := os.Stat(args[0] + besideBundle); there == nil {
+				fmt.Fprintf(a.err, "! The sealed originals in %s are not delivered: import the bundle on a laptop that may read the visit, and sync it.\n", args[0]+besideBundle)
+			}
 			err = a.say(result, "The server stored it (%s) and answered with %d receipts in %s. Carry them back: `kua courier import`.", d.Results, n, out)
 			if err == nil && !d.Complete {
 				err = errDamagedBundle

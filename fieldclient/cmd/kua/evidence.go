@@ -122,6 +122,7 @@ func writeEvidence(w io.Writer, v fieldclient.EvidenceView) {
 		{v.Locked, "sealed: its key has not come to this laptop, or was erased"},
 		{v.Altered, "! somebody later stated another original: this is the first, `kua history` shows who"},
 		{v.Removed, "removed"},
+		{v.Waiting, "quarantined: `kua quarantine list`"},
 	} {
 		if mark.is {
 			fmt.Fprintf(w, "    %s\n", mark.text)
