@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"kua/fieldclient"
+	"kua/fieldclient/checklists"
 	"kua/fieldclient/form"
 	"kua/syncproto"
 )
@@ -70,6 +71,13 @@ type asked struct {
 	Saved   string    // the time, where it was saved just now
 	Swap    bool      // it takes the place of one that a page shows
 	Paper   bool
+	Norms   []comparison // of what is measured
+}
+
+// comparison is a measurement held against one norm, in the language of the screens.
+type comparison struct {
+	checklists.Comparison
+	Label string
 }
 
 // offer is a choice that is offered.
@@ -141,7 +149,9 @@ func (q asked) Local() string {
 func (q asked) Status() string { return q.Silence.String() }
 
 // Silences are the three, in the order of their keys.
-func (q asked) Silences() []string { return []string{"not-checked", "not-applicable", "access-refused"} }
+func (q asked) Silences() []string {
+	return []string{"not-checked", "not-applicable", "access-refused"}
+}
 
 // idOf makes an element's id of a place in the form: the same at each showing, and without the form's words.
 func idOf(ref form.Ref) string {
@@ -318,8 +328,8 @@ func (a *ask) lookAt(k *fieldclient.Checklist, ref form.Ref) error {
 
 // sectionItems shows all that is in a section.
 func (a *ask) sectionItems(k *fieldclient.Checklist, p *checklistPage, s section) ([]asked, error) {
-	sh := &shower{ctx: a.Context(), k: k, url: p.URL, at: p.At, paper: p.Paper}
-	if err := sh.wrong(); err != nil {
+	sh, err := a.shower(k, p)
+	if err != nil {
 		return nil, err
 	}
 	if s.items != nil {
@@ -354,7 +364,38 @@ type shower struct {
 	url      string
 	at       int
 	paper    bool
+	language string
+	norms    []checklists.Norm
 	problems map[form.Ref]form.Problem
+}
+
+// shows reports whether a question is on the screen: what people answer or read, and figures that norms are compared with.
+func shows(it fieldclient.Item) bool {
+	if it.Node.Kind != form.KindQuestion {
+		return !it.Node.Generated || it.Whole
+	}
+	return it.Node.Control != "" || it.Measure() != ""
+}
+
+// compare holds what is measured against the norms of the visit's day.
+func (sh *shower) compare(it fieldclient.Item) (out []comparison) {
+	for _, c := range it.Compare(sh.norms) {
+		label := map[string]string{"kk": c.Norm.Label.KK, "ru": c.Norm.Label.RU, "en": c.Norm.Label.EN}[sh.language]
+		if label == "" {
+			label = c.Norm.Applies
+		}
+		out = append(out, comparison{c, label})
+	}
+	return out
+}
+
+func (a *ask) shower(k *fieldclient.Checklist, p *checklistPage) (*shower, error) {
+	sh := &shower{ctx: a.Context(), k: k, url: p.URL, at: p.At, paper: p.Paper, language: a.words.Language}
+	var err error
+	if sh.norms, err = a.client.Norms(a.Context(), p.Visit); err != nil {
+		return nil, err
+	}
+	return sh, sh.wrong()
 }
 
 func (sh *shower) wrong() error {
@@ -371,8 +412,8 @@ func (sh *shower) wrong() error {
 func (sh *shower) all(items []fieldclient.Item) ([]asked, error) {
 	var out []asked
 	for _, it := range items {
-		if it.Node.Kind == form.KindQuestion && it.Node.Control == "" || it.Node.Generated && it.Node.Kind != form.KindQuestion {
-			continue // what nobody sees
+		if !shows(it) {
+			continue
 		}
 		q, err := sh.one(it)
 		if err != nil {
@@ -397,6 +438,7 @@ func (sh *shower) one(it fieldclient.Item) (asked, error) {
 		q.Kids, err = sh.all(items)
 		return q, err
 	}
+	q.Norms = sh.compare(it)
 	if p, ok := sh.problems[it.Ref]; ok {
 		q.Problem, q.Words = p.Code, p.Message
 	}
@@ -453,8 +495,9 @@ func checklistOne(a *ask) error {
 	if len(all) == 0 {
 		return a.to("%s/section/0", url)
 	}
-	sh := &shower{ctx: a.Context(), k: k, url: url, at: -1, paper: p.Paper}
-	if err := sh.wrong(); err != nil {
+	p.At = -1
+	sh, err := a.shower(k, p)
+	if err != nil {
 		return err
 	}
 	q, err := sh.one(all[n-1])
@@ -566,13 +609,13 @@ func (a *ask) changedPart(k *fieldclient.Checklist, url string, ref form.Ref, at
 	if at >= 0 && at < len(all) {
 		p.Sections[at].Here = true
 	}
-	sh := &shower{ctx: a.Context(), k: k, url: url, at: at, paper: p.Paper}
-	if err := sh.wrong(); err != nil {
+	sh, err := a.shower(k, p)
+	if err != nil {
 		return err
 	}
 	for _, r := range topmost(changed) {
 		it, err := k.Item(a.Context(), r)
-		if err != nil || it.Node.Kind == form.KindQuestion && it.Node.Control == "" || at < 0 && r != ref {
+		if err != nil || !shows(it) || at < 0 && r != ref {
 			continue
 		}
 		if it.Node.Kind == form.KindForm {
@@ -606,7 +649,9 @@ func (a *ask) changedPart(k *fieldclient.Checklist, url string, ref form.Ref, at
 func topmost(refs []form.Ref) []form.Ref {
 	var out []form.Ref
 	for _, r := range refs {
-		if !slices.ContainsFunc(refs, func(o form.Ref) bool { return strings.HasPrefix(string(r), string(o)+"/") && strings.Count(string(o), "/") > 1 }) && !slices.Contains(out, r) {
+		if !slices.ContainsFunc(refs, func(o form.Ref) bool {
+			return strings.HasPrefix(string(r), string(o)+"/") && strings.Count(string(o), "/") > 1
+		}) && !slices.Contains(out, r) {
 			out = append(out, r)
 		}
 	}
@@ -871,4 +916,3 @@ func formLanguages(t *form.Template, code string) []string {
 	}
 	return append(out, t.DefaultLanguage)
 }
-

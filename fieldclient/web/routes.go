@@ -60,7 +60,7 @@ func all() []door {
 		{"POST /visits/{visit}/records/{kind}", member, addRecord},
 		{"POST /record/remove", member, removeRecord},
 		{"POST /record/restore", member, restoreRecord},
-		{"GET /visits/{visit}/checklists", member, checklists}, // checklists.go
+		{"GET /visits/{visit}/checklists", member, checklistsOf}, // checklists.go
 		{"POST /visits/{visit}/checklists", member, checklistOpen},
 		{"GET /visits/{visit}/checklists/{list}/version", member, checklistVersion},
 		{"POST /visits/{visit}/checklists/{list}/version", member, checklistVersion},

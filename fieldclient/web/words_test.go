@@ -136,6 +136,9 @@ func made() map[string]bool {
 	for _, l := range starters.All() {
 		out["checklist.title."+l.Name] = true
 	}
+	for _, b := range []starters.Bound{starters.AtLeast, starters.AtMost} {
+		out["norm.bound."+string(b)] = true
+	}
 	for _, theme := range themes {
 		out["theme."+theme] = true
 	}
