@@ -12,8 +12,7 @@ import (
 
 // checklistsPage is ui/checklists.html: the checklists of a visit.
 type checklistsPage struct {
-	Page
-	Visit      syncproto.ScopeID
+	VisitPage
 	Lists      []listCard
 	Templates  []templateChoice
 	Interviews []link
@@ -37,13 +36,14 @@ type templateChoice struct {
 	Version string
 }
 
-// checklists is GET /visits/{visit}/checklists.
-func checklists(a *ask) error {
-	scope, err := a.visitOf()
+// checklistsOf is GET /visits/{visit}/checklists.
+func checklistsOf(a *ask) error {
+	v, err := a.visit("checklists")
 	if err != nil {
 		return err
 	}
-	p := &checklistsPage{Page: Page{Title: a.words.T("checklist.title")}, Visit: scope}
+	p := &checklistsPage{VisitPage: v}
+	scope := v.Visit.ID
 	if p.Interviews, err = interviews(a.Context(), a.client, scope); err != nil {
 		return err
 	}

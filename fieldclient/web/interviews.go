@@ -149,13 +149,15 @@ func removeInterview(a *ask) error {
 	return a.to("/visits/%s/interviews", scope)
 }
 
-// interviewThemes are offered for an interview; words of other themes are kept.
-var interviewThemes = []string{"treatment", "safeguards", "conditions", "health", "food", "contact", "regime", "work", "discipline", "complaints", "staff", "detainees", "children", "reprisals"}
+// interviewThemes are offered for an interview: those of the methodology that are about people, and reprisals.
+func interviewThemes() []string {
+	return append(slices.DeleteFunc(slices.Clone(themes), func(t string) bool { return t == "visit" }), "reprisals")
+}
 
 // offered are the words that screens offer where the vocabulary takes any.
 func offered(kind, field string) []string {
 	if kind == "interview" && field == "themes" {
-		return interviewThemes
+		return interviewThemes()
 	}
 	return nil
 }

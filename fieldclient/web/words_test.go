@@ -10,6 +10,8 @@ import (
 	"testing"
 	"time"
 
+	starters "kua/fieldclient/checklists"
+	"kua/fieldclient/form"
 	"kua/syncproto"
 )
 
@@ -131,8 +133,11 @@ func made() map[string]bool {
 	for _, w := range []string{"conflict", "review"} {
 		out["attention."+w] = true
 	}
-	for _, w := range interviewThemes {
-		out["code.interview.themes."+w] = true
+	for _, l := range starters.All() {
+		out["checklist.title."+l.Name] = true
+	}
+	for _, b := range []starters.Bound{starters.AtLeast, starters.AtMost} {
+		out["norm.bound."+string(b)] = true
 	}
 	for _, u := range consentUses() {
 		out["consent.for."+u] = true
@@ -147,6 +152,12 @@ func made() map[string]bool {
 	}
 	for _, why := range whyStayed {
 		out["stay."+why] = true
+	}
+	for _, theme := range append(interviewThemes(), themes...) {
+		out["theme."+theme] = true
+	}
+	for _, code := range []form.Code{form.CodeRequired, form.CodeConstraint, form.CodeChoice, form.CodeFault, codeValue} {
+		out["checklist.problem."+string(code)] = true
 	}
 	for _, b := range append(legalBasis("other"), legalBasis("ivs")...) {
 		out["basis."+b.Role], out["act."+b.Sector] = true, true
