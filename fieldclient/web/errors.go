@@ -37,6 +37,8 @@ var problems = []problem{
 	{fieldclient.ErrOpenLine, http.StatusForbidden, "openline"},
 	{fieldclient.ErrNotEnrolled, http.StatusForbidden, "notenrolled"},
 	{fieldclient.ErrNoRight, http.StatusForbidden, "noright"},
+	{fieldclient.ErrOneSource, http.StatusConflict, "onesource"},
+	{form.ErrBadValue, http.StatusBadRequest, "badvalue"},
 	{fieldclient.ErrNotApproved, http.StatusForbidden, "notapproved"},
 	{fieldclient.ErrTemplateAway, http.StatusConflict, "templateaway"},
 	{form.ErrNotRelevant, http.StatusConflict, "notasked"},

@@ -74,8 +74,9 @@ func functions(w *words) template.FuncMap {
 		"stands": func(s fieldclient.Statement) bool {
 			return s.Fate == syncproto.FateHead.String() && (s.Kind == syncproto.KindSet || s.Kind == syncproto.KindClear || s.Kind == syncproto.KindResolve)
 		},
-		"millis": func(ms int64) string { return w.millis(ms) },
-		"hour":   func(t time.Time) string { return t.Format("15:04") },
+		"millis":   func(ms int64) string { return w.millis(ms) },
+		"silences": func() []string { return []string{"not-checked", "not-applicable", "access-refused"} },
+		"hour":     func(t time.Time) string { return t.Format("15:04") },
 	}
 }
 

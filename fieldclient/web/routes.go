@@ -82,6 +82,10 @@ func all() []door {
 		{"POST /visits/{visit}/records/{kind}", member, addRecord},
 		{"POST /record/remove", member, removeRecord},
 		{"POST /record/restore", member, restoreRecord},
+		{"GET /visits/{visit}/debrief", member, visitDebrief}, // debrief.go
+		{"POST /visits/{visit}/debrief", member, debriefAgree},
+		{"GET /visits/{visit}/findings", member, visitFindings}, // records.go
+		{"GET /visits/{visit}/recommendations", member, visitRecommendations},
 		{"GET /visits/{visit}/checklists", member, checklistsOf}, // checklists.go
 		{"POST /visits/{visit}/checklists", member, checklistOpen},
 		{"GET /visits/{visit}/checklists/{list}/version", member, checklistVersion},

@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"kua/fieldclient"
 	starters "kua/fieldclient/checklists"
 	"kua/fieldclient/form"
 	"kua/syncproto"
@@ -135,6 +136,9 @@ func made() map[string]bool {
 	}
 	for _, l := range starters.All() {
 		out["checklist.title."+l.Name] = true
+	}
+	for _, st := range []fieldclient.Standing{fieldclient.StandsOpen, fieldclient.StandsAlone, fieldclient.StandsUnanimous, fieldclient.StandsDiffering, fieldclient.StandsAgreed, fieldclient.StandsContested} {
+		out["debrief.standing."+string(st)] = true
 	}
 	for _, b := range []starters.Bound{starters.AtLeast, starters.AtMost} {
 		out["norm.bound."+string(b)] = true

@@ -59,7 +59,7 @@ func TestAConversationInACorridor(t *testing.T) {
 	b.Do(chromedp.Click(`#use-report button[value="yes"]`, chromedp.ByQuery), chromedp.WaitVisible(`#use-report.given`, chromedp.ByQuery))
 	b.Do(chromedp.Click(`#use-photo button[value="no"]`, chromedp.ByQuery), chromedp.WaitVisible(`#use-photo.refused`, chromedp.ByQuery))
 	b.Type(`#said ~ form textarea`, "Алғашқы түні карцерде ұстаған, көрпе бермеген.")
-	b.Do(chromedp.WaitVisible(`#said ~ form .ok`, chromedp.ByQuery))
+	b.Saved(`#said ~ form`)
 	b.In("interview")
 	b.Dark("interview")
 	b.Do(chromedp.Click(`#use-report summary`, chromedp.ByQuery), chromedp.Click(`#use-report input[name="sure"]`, chromedp.ByQuery),
@@ -138,7 +138,7 @@ func TestBeforeTheGateAndAfterIt(t *testing.T) {
 	b.Press(`button[name="kind"][value="private"]`, `h1.pseudonym`)
 	at := b.Path()
 	b.Type(`#said ~ form textarea`, "Қақпа ішінде жазылған сөз.")
-	b.Do(chromedp.WaitVisible(`#said ~ form .ok`, chromedp.ByQuery))
+	b.Saved(`#said ~ form`)
 	b.Do(chromedp.KeyEvent(kb.F9), chromedp.WaitVisible(`#passphrase`, chromedp.ByQuery))
 	b.Unlock()
 	b.Do(chromedp.Navigate(b.Origin()+at), chromedp.WaitVisible(`.sealed`, chromedp.ByQuery))
