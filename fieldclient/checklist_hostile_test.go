@@ -40,43 +40,56 @@ func made(t testing.TB, kind string, id syncproto.EntityID, fields map[string]st
 
 func TestNobodyTakesAnothersAnswersAwayByWritingIntoTheirRecords(t *testing.T) {
 	s := newSeason(t, workbook(t, "cells", "1", cells, smells))
-	k := s.on(s.a)
-	for _, area := range []string{"11", "12"} {
-		sayAt(t, k, addRow(t, k, "/data/cells")+"/area", area)
-	}
-	sayAt(t, k, "/data/smell", "damp")
-	s.spread()
-	mine, group := k.written(), s.on(s.leader).groupWritten()
-	var rows []syncproto.EntityID
-	for id := range k.rows {
-		rows = append(rows, id)
-	}
-	other := anyID(t)
-	for id := range k.rows { // as if Dana had made them, elsewhere, and struck them
-		for kind, fields := range map[string]map[string]string{"row": {"checklist": other.String(), "repeat": "elsewhere", "parent": other.String(), "order": "00000000-", "struck": "yes"}, "visit": {"title": "x"}} {
-			s.b.write(t, s.visit, made(t, kind, id, fields)...)
+	both := []*laptop{s.a, s.b}
+	for _, l := range both {
+		k := s.on(l)
+		for _, area := range []string{"11", "12"} {
+			sayAt(t, k, addRow(t, k, "/data/cells")+"/area", area)
 		}
-	}
-	for id, said := range k.said {
-		s.b.write(t, s.visit, made(t, "answer", id, map[string]string{"item": "total", "checklist": other.String(), "row": other.String()})...)
-		s.b.write(t, s.visit, made(t, "visit", id, nil)...)
-		for _, name := range []string{"item", "row", "checklist", "value"} { // a personal field that is flagged as a shared one
-			f := field(t, "answer", name)
-			value := syncproto.AnswerValue("none")
-			if name != "value" {
-				value, _ = f.ParseValue(map[string]string{"item": "block", "row": rows[0].String(), "checklist": other.String()}[name])
-			}
-			s.b.write(t, s.visit, Change{Kind: syncproto.KindSet, Entity: id, Field: f.ID, Value: value})
-		}
-		_ = said
+		sayAt(t, k, "/data/smell", "damp")
 	}
 	s.spread()
-	if got := k.written(); got != mine {
-		t.Error("the author sees", cmp.Diff(mine, got))
+	mine := []string{s.on(s.a).written(), s.on(s.b).written()}
+	group := s.on(s.leader).groupWritten()
+	for i, l := range both { // each against the other: of two who claim a record one has the smaller id
+		s.spoil(s.on(both[1-i]), l)
+	}
+	s.spread()
+	for i, l := range both {
+		if got := s.on(l).written(); got != mine[i] {
+			t.Error("the author sees", cmp.Diff(mine[i], got))
+		}
 	}
 	for _, l := range s.laptops {
 		if got := s.on(l).groupWritten(); got != group {
 			t.Error(l.name, "sees the group's form as", cmp.Diff(group, got))
+		}
+	}
+}
+
+// spoil makes another member's records again as something else, strikes their instances, and writes into their fields.
+func (s *season) spoil(k *Checklist, by *laptop) {
+	s.t.Helper()
+	other := anyID(s.t)
+	var some syncproto.EntityID
+	for id, r := range k.rows {
+		if r.addedBy(by.person) {
+			continue
+		}
+		some = id
+		by.write(s.t, s.visit, made(s.t, "row", id, map[string]string{"checklist": s.checklist.String(), "repeat": "elsewhere", "parent": other.String(), "order": "00000000-", "struck": "yes"})...)
+		by.write(s.t, s.visit, made(s.t, "visit", id, map[string]string{"title": "x"})...)
+	}
+	for id := range k.said {
+		by.write(s.t, s.visit, made(s.t, "answer", id, map[string]string{"item": "total", "checklist": s.checklist.String(), "row": other.String()})...)
+		by.write(s.t, s.visit, made(s.t, "visit", id, nil)...)
+		for name, text := range map[string]string{"item": "block", "row": some.String(), "checklist": other.String(), "value": "none"} {
+			f := field(s.t, "answer", name) // "value" is a personal field, flagged as a shared one
+			value, err := f.ParseValue(text)
+			if err != nil {
+				s.t.Fatal(err)
+			}
+			by.write(s.t, s.visit, Change{Kind: syncproto.KindSet, Entity: id, Field: f.ID, Value: value})
 		}
 	}
 }
@@ -146,6 +159,11 @@ end repeat   |         |         |
 		want = append(want, fmt.Sprintf("/data/cells[%d] \"\"", i+1), fmt.Sprintf("/data/cells[%d]/area \"%d\"", i+1, i+1))
 	}
 	want = append([]string{`/data/n "2"`, `/data/blocks[1] ""`, `/data/blocks[1]/letter "A"`, `/data/blocks[2] ""`}, want...)
+	for _, said := range k.said {
+		if said.item == "letter" && k.rows[said.row].order != "1" {
+			t.Errorf("the first block's letter is filed under the instance %q", k.rows[said.row].order)
+		}
+	}
 	withoutCount := func(k *Checklist) string {
 		return strings.Replace(answersOf(k.written()), "/data/blocks_count \"2\"\n", "", 1)
 	}
