@@ -7,6 +7,7 @@ import (
 
 	"kua/fieldclient"
 	"kua/fieldclient/form"
+	"kua/fieldclient/picture"
 	"kua/fieldclient/vault"
 	"kua/syncproto"
 )
@@ -46,6 +47,15 @@ var problems = []problem{
 	{form.ErrRepeatCount, http.StatusConflict, "notasked"},
 	{fieldclient.ErrNoKeeper, http.StatusConflict, "nokeeper"},
 	{fieldclient.ErrAway, http.StatusGone, "away"},
+	{fieldclient.ErrRestricted, http.StatusForbidden, "restricted"},
+	{fieldclient.ErrTooLarge, http.StatusRequestEntityTooLarge, "original"},
+	{fieldclient.ErrNotHeld, http.StatusNotFound, "notheld"},
+	{errNoFile, http.StatusBadRequest, "nofile"},
+	{errRecording, http.StatusConflict, "recording"},
+	{errOver, http.StatusConflict, "over"},
+	{errConsent, http.StatusConflict, "consent"},
+	{picture.ErrNone, http.StatusUnsupportedMediaType, "nopicture"},
+	{picture.ErrTooLarge, http.StatusUnsupportedMediaType, "nopicture"},
 	{fieldclient.ErrNotFound, http.StatusNotFound, "notfound"},
 }
 

@@ -90,6 +90,7 @@ type Page struct {
 	Path     string // of this page; the language switch comes back to it
 	Here     string // first word of the path: which entry of the menu is marked
 	Idle     int    // minutes until the laptop locks itself
+	AtGate   bool   // a visit is in gate mode on this laptop
 }
 
 func (p *Page) base() *Page { return p }
@@ -139,7 +140,7 @@ func (a *ask) fill(p *Page) {
 	if a.client == nil {
 		return
 	}
-	p.Unlocked = true
+	p.Unlocked, p.AtGate = true, a.s.watch.gated()
 	if m, err := a.client.Person(); err == nil {
 		p.Member, p.Name = true, m.Name
 	}

@@ -55,10 +55,28 @@ func all() []door {
 		{"GET /visits/{visit}/entry", member, visitEntry},
 		{"GET /visits/{visit}/prepare", member, visitPrepare}, // prepare.go
 		{"POST /visits/{visit}/team", member, addToTeam},
-		{"POST /visits/{visit}/gate", member, switchGate}, // safety.go
+		{"GET /visits/{visit}/protect", member, visitProtect}, // protect.go
+		{"POST /visits/{visit}/gate", member, setGate},
 		{"POST /visits/{visit}/release", member, releaseGate},
 		{"POST /visits/{visit}/travel", member, travelLight},
 		{"POST /visits/back", member, bringBack},
+		{"GET /visits/{visit}/interviews", member, visitInterviews}, // interviews.go
+		{"POST /visits/{visit}/interviews", member, newInterview},
+		{"GET /visits/{visit}/interviews/{interview}", member, interviewOf}, // interview.go
+		{"POST /visits/{visit}/interviews/{interview}/level", member, interviewSetLevel},
+		{"POST /visits/{visit}/interviews/{interview}/remove", member, removeInterview},
+		{"POST /visits/{visit}/interviews/{interview}/consents", member, askConsent}, // consents.go
+		{"POST /visits/{visit}/interviews/{interview}/consents/{consent}/withdraw", member, withdrawConsent},
+		{"GET /visits/{visit}/interviews/{interview}/identity", member, identityForm}, // identity.go
+		{"POST /visits/{visit}/interviews/{interview}/identity", member, sealIdentity},
+		{"GET /visits/{visit}/evidence", member, visitEvidence}, // evidence.go
+		{"POST /visits/{visit}/evidence", member, addEvidence},  // upload.go
+		{"GET /visits/{visit}/evidence/{evidence}", member, evidenceOf},
+		{"GET /visits/{visit}/evidence/{evidence}/picture/{side}", member, evidencePicture},
+		{"GET /visits/{visit}/evidence/{evidence}/sound", member, evidenceSound},
+		{"POST /visits/{visit}/recordings", member, beginRecording}, // recording.go
+		{"POST /visits/{visit}/recordings/{recording}/{slice}", member, addSlice},
+		{"POST /visits/{visit}/recordings/{recording}/end", member, endRecording},
 		{"GET /visits/{visit}/observations", member, visitObservations}, // records.go
 		{"GET /visits/{visit}/documents", member, visitDocuments},
 		{"POST /visits/{visit}/records/{kind}", member, addRecord},

@@ -143,7 +143,21 @@ func made() map[string]bool {
 	for _, b := range []starters.Bound{starters.AtLeast, starters.AtMost} {
 		out["norm.bound."+string(b)] = true
 	}
-	for _, theme := range themes {
+	for _, u := range consentUses() {
+		out["consent.for."+u] = true
+	}
+	consent, _ := syncproto.KindNamed("consent")
+	level, _ := consent.FieldNamed("level")
+	for _, l := range level.Codes {
+		out["consent.means."+l] = true
+	}
+	for _, g := range guides {
+		out["guide."+g] = true
+	}
+	for _, why := range whyStayed {
+		out["stay."+why] = true
+	}
+	for _, theme := range append(interviewThemes(), themes...) {
 		out["theme."+theme] = true
 	}
 	for _, code := range []form.Code{form.CodeRequired, form.CodeConstraint, form.CodeChoice, form.CodeFault, codeValue} {
