@@ -220,6 +220,12 @@ func checklistMore(a *ask) error {
 		l.Chosen = slices.Contains(it.Mine.Links, l.ID)
 		m.Links = append(m.Links, l)
 	}
+	if it.Record != (syncproto.EntityID{}) {
+		m.Adder = a.adderFor(m.Visit, it.Record.String())
+		if m.Proofs, err = a.evidenceCards(m.Visit, &it.Record); err != nil {
+			return err
+		}
+	}
 	for _, s := range it.Sources() {
 		m.Sources = append(m.Sources, choice{s, slices.Contains(it.Mine.Sources, s)})
 	}
@@ -232,6 +238,8 @@ type morePart struct {
 	Visit   syncproto.ScopeID
 	Sources []choice
 	Links   []link
+	Adder   evidenceAdder // takes a photo of what the question is about, once it has an answer
+	Proofs  []evidenceCard
 }
 
 type choice struct {

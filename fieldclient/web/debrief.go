@@ -114,7 +114,7 @@ func (a *ask) debriefItem(k *fieldclient.Checklist, it fieldclient.GroupItem) (d
 		return d, err
 	}
 	for i, s := range it.Said {
-		d.Sides = append(d.Sides, side{Said: s, Text: worded(it.View, s.Value), Written: writtenAt(record, s.Person), Number: i})
+		d.Sides = append(d.Sides, side{Said: s, Text: worded(it.View, s.Value), Written: answeredAt(record, s.Person), Number: i})
 	}
 	for _, s := range it.Agreed {
 		d.Agreed = append(d.Agreed, side{Said: s, Text: worded(it.View, s.Value)})
@@ -148,8 +148,8 @@ func worded(v form.View, value string) string {
 	return strings.Join(out, ", ")
 }
 
-// writtenAt is when a member last answered.
-func writtenAt(v fieldclient.View, person syncproto.PersonID) (at int64) {
+// answeredAt is when a member last answered.
+func answeredAt(v fieldclient.View, person syncproto.PersonID) (at int64) {
 	for _, f := range v.Fields {
 		for _, h := range f.Heads {
 			if (f.Name == "value" || f.Name == "medical") && h.Person == person {

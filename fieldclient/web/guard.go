@@ -5,7 +5,6 @@ import (
 	"crypto/subtle"
 	"encoding/base64"
 	"encoding/hex"
-	"errors"
 	"net/http"
 	"slices"
 	"strings"
@@ -147,5 +146,3 @@ func (se *session) mayChange(r *http.Request) bool {
 	}
 	return se.holds(r.PostFormValue("csrf"))
 }
-
-var errNoSession = errors.New("no session")

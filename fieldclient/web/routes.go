@@ -178,7 +178,6 @@ var (
 	errNoPage = errors.New("there is no such page")
 	errForm   = errors.New("the form is not of a page of this session")
 	errLocked = errors.New("the laptop is locked")
-	errTyped  = errors.New("typed wrongly") // the page says itself what
 )
 
 // front leads to where this laptop stands: set-up, unlocking, enrolment or the day's work.

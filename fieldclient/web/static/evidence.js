@@ -7,9 +7,9 @@
   const longest = 5 * 60 * 1000; // of one recording: what a battery that dies can take away
   const headers = () => ({"X-Kua-Form": meta("csrf"), "HX-Request": "true"});
 
-  // show puts the card that the program answered with on top of the list.
-  const show = html => {
-    const list = document.getElementById("evidence-list");
+  // show puts the card that the program answered with on top of the list beside the box, or of the page's.
+  const show = (box, html) => {
+    const list = box.parentElement.querySelector(".proofs") ?? document.getElementById("evidence-list");
     list.querySelector("[data-none]")?.remove();
     list.insertAdjacentHTML("afterbegin", html);
     window.htmx?.process(list.firstElementChild);
@@ -40,7 +40,7 @@
         one("percent").textContent = percent + " %";
       };
       request.onload = () => {
-        if (request.status === 200) show(request.responseText);
+        if (request.status === 200) show(box, request.responseText);
         else say(request.responseText);
         done(request.status === 200);
       };
@@ -178,5 +178,12 @@
     document.addEventListener("kua:leaving", e => { if (running) e.detail.push(running.stop()); });
   };
 
-  for (const box of document.querySelectorAll("[data-evidence]")) setUp(box);
+  const all = () => {
+    for (const box of document.querySelectorAll("[data-evidence]:not([data-ready])")) {
+      box.dataset.ready = "";
+      setUp(box);
+    }
+  };
+  all();
+  document.addEventListener("htmx:after:swap", all); // a checklist brings the one of a question when it is opened
 })();
