@@ -576,6 +576,7 @@ func TestGateModeIsSaidOnEveryPageAndClosesAfterALock(t *testing.T) {
 	has(t, "the way to the gate", c.page(c.path+"/protect"), "Saule")
 	c.set(at, "interview", "summary", "beaten on arrival")
 	has(t, "before the lock", c.page(at), "beaten on arrival")
+	inside := c.begin("private")
 	c.s.end(EndLocked)
 	<-c.ended
 
@@ -588,6 +589,16 @@ func TestGateModeIsSaidOnEveryPageAndClosesAfterALock(t *testing.T) {
 	body := c.page(at)
 	has(t, "after the lock", body, "ealed at the gate", `class="gatebar"`)
 	hasNot(t, "after the lock", body, "beaten on arrival")
+	body = c.page(inside)
+	has(t, "one begun inside", body, "Ask again and mark it")
+	if strings.Contains(body, `autocomplete="off" checked`) {
+		t.Error("after the lock the page names a level that it cannot know")
+	}
+	hasNot(t, "one begun inside", body, "What was said</label>")
+	if res, _ := c.post(inside+"/level", url.Values{"level": {"C2"}, "seen": levelSeen(body)}); res.StatusCode != http.StatusSeeOther {
+		t.Errorf("asking for the level again: %s", res.Status)
+	}
+	has(t, "after asking again", c.page(inside), `value="C2" autocomplete="off" checked`, "What was said</label>")
 	c.post(c.path+"/gate", url.Values{"do": {"leave"}})
 	hasNot(t, "after leaving", c.page("/today"), `class="gatebar"`)
 }

@@ -179,6 +179,9 @@
     document.addEventListener("kua:leaving", e => { if (running) e.detail.push(running.stop()); });
   };
 
+  // Saving a picture or a sound from the browser would write it into a folder in clear.
+  document.addEventListener("contextmenu", e => { if (e.target.closest?.("img, audio")) e.preventDefault(); });
+
   const all = () => {
     for (const box of document.querySelectorAll("[data-evidence]:not([data-ready])")) {
       box.dataset.ready = "";
