@@ -64,7 +64,10 @@ func host(t *testing.T, dir string, env ...string) (launches chan string, ended 
 		return cmd
 	}, Say: func(path string) { launches <- path }}
 	ctx, stop := context.WithCancel(context.Background())
-	go func() { ended <- h.Run(ctx) }()
+	go func() {
+		ended <- h.Run(ctx)
+		close(launches)
+	}()
 	t.Cleanup(stop)
 	return launches, ended, stop
 }
