@@ -1,0 +1,70 @@
+package browser
+
+import (
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+)
+
+// sheet is a page of an unlocked laptop that can be opened by its address.
+type sheet struct {
+	name    string
+	pattern string // as in routes.go
+	path    string // "" where it is that of the pattern with the world's ids put in
+}
+
+// sheets are all pages that a member opens by address.
+func (w *World) sheets() []sheet {
+	return []sheet{
+		{name: "today", pattern: "/today"},
+		{name: "settings", pattern: "/settings"},
+		{name: "new-visit", pattern: "/visits/new"},
+		{name: "prepare", pattern: "/visits/{visit}/prepare"},
+		{name: "entry", pattern: "/visits/{visit}/entry"},
+		{name: "observations", pattern: "/visits/{visit}/observations"},
+		{name: "documents", pattern: "/visits/{visit}/documents"},
+		{name: "wipe", pattern: "/wipe"},
+	}
+}
+
+func (w *World) pathOf(s sheet) string {
+	if s.path != "" {
+		return s.path
+	}
+	return strings.NewReplacer("{visit}", w.Visit, "{facility}", w.Facility).Replace(s.pattern)
+}
+
+// noPages are doors that answer with no page of their own, and why.
+var noPages = map[string]string{
+	"/static/{name}":  "style, script, fonts",
+	"/events":         "a stream",
+	"/{$}":            "leads on to where the laptop stands",
+	"/visits/{visit}": "leads on to where the visit stands",
+}
+
+// doors are the patterns of all GET doors in the program's routes.go.
+func doors(t testing.TB) []string {
+	t.Helper()
+	f, err := parser.ParseFile(token.NewFileSet(), filepath.Join("..", "..", "fieldclient", "web", "routes.go"), nil, 0)
+	must(t, err)
+	var out []string
+	ast.Inspect(f, func(n ast.Node) bool {
+		row, ok := n.(*ast.CompositeLit)
+		if !ok || len(row.Elts) != 3 {
+			return true
+		}
+		if s, ok := row.Elts[0].(*ast.BasicLit); ok && s.Kind == token.STRING {
+			pattern, err := strconv.Unquote(s.Value)
+			must(t, err)
+			if path, ok := strings.CutPrefix(pattern, "GET "); ok {
+				out = append(out, path)
+			}
+		}
+		return true
+	})
+	return out
+}
