@@ -56,7 +56,7 @@ browser-deps:
 	if [ -z "$$missing" ]; then exit 0; fi; \
 	if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
 		echo "installing:$$missing"; apt-get update -qq && apt-get install -y -qq --no-install-recommends $$(echo $$missing | sed 's/\bnode\b/nodejs/'); \
-	else echo "not on this machine:$$missing. The tests in a browser, or their judgement by axe-core, are skipped."; fi
+	else echo "not on this machine:$$missing. No screens are tried in a browser or judged by axe-core, or no forms compared with ODK."; fi
 
 gallery: browser-deps
 	go test -count=1 -v -timeout $(TIMEOUT) -run Gallery ./lab/browser

@@ -22,6 +22,7 @@ var (
 		"github.com/leonelquinteros/gotext"} // the screens' catalogues
 	forms   = []string{"github.com/xuri/excelize/v2", "github.com/xuri/efp", "github.com/xuri/nfp", "github.com/richardlehane/mscfb", "github.com/richardlehane/msoleps",
 		"github.com/tiendc/go-deepcopy", "github.com/beevik/etree", "golang.org/x/net"} // XLSForm and XForms
+	photos  = []string{"golang.org/x/image"} // WebP, and pictures made smaller
 	service = []string{"github.com/labstack/echo/v4", "github.com/labstack/gommon", "github.com/mattn/go-colorable", "github.com/mattn/go-isatty",
 		"github.com/valyala/bytebufferpool", "github.com/valyala/fasttemplate", "golang.org/x/net", "golang.org/x/sync", "golang.org/x/text", "golang.org/x/time",
 		"github.com/prometheus/client_golang", "github.com/prometheus/client_model", "github.com/prometheus/common", "github.com/prometheus/procfs",
@@ -36,7 +37,7 @@ var rooms = []struct {
 }{
 	{"./syncproto/...", []string{"kua/syncproto"}, [][]string{codec, proof}},
 	{"./server/...", []string{"kua/server", "kua/internal", "kua/syncproto"}, [][]string{codec, proof, sqlite, tokens, command, service}},
-	{"./fieldclient/...", []string{"kua/fieldclient", "kua/internal", "kua/syncproto"}, [][]string{codec, proof, sqlite, tokens, command, laptop, forms}},
+	{"./fieldclient/...", []string{"kua/fieldclient", "kua/internal", "kua/syncproto"}, [][]string{codec, proof, sqlite, tokens, command, laptop, forms, photos}},
 }
 
 // list runs go list on the product alone.

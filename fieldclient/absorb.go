@@ -123,15 +123,19 @@ func (c *Client) readRoster(ctx context.Context, records [][]byte) error {
 		return fmt.Errorf("reading the roster: %w", err)
 	}
 	logged, err := c.showNew(ctx, first, nil)
+	c.checklists.movedAll() // whose work takes effect, in any scope
 	if err != nil {
 		return err
 	}
 	return c.redactLocal(ctx, logged)
 }
 
-// loadFeeds reads which feeds this laptop appends to.
+// loadFeeds reads which feeds this laptop appends to, and which visits are in gate mode.
 func (c *Client) loadFeeds(ctx context.Context) error {
 	for _, s := range c.rep.Scopes() {
+		if err := c.loadGate(ctx, s.Scope); err != nil {
+			return err
+		}
 		var f ownFeed
 		err := c.getState(ctx, stateFeed(s.Scope), &f)
 		if errors.Is(err, vault.ErrNotFound) {
@@ -202,7 +206,8 @@ func (c *Client) sift(ctx context.Context, items []arrival) (fresh, fuller []arr
 	roster := c.rep.Roster()
 	twice := make(map[syncproto.ChangesetID]bool, len(items))
 	for _, a := range items {
-		if twice[a.cs.ID] || !a.knownBy(roster) {
+		_, away := c.away[a.cs.Header.Scope]
+		if twice[a.cs.ID] || away || !a.knownBy(roster) {
 			continue
 		}
 		twice[a.cs.ID] = true
@@ -271,6 +276,7 @@ func (c *Client) refill(ctx context.Context, items []arrival) error {
 		if err := c.show(ctx, values); err != nil {
 			return err
 		}
+		c.checklists.moved(l.Scope)
 		if err := c.redactLocal(ctx, []replica.Logged{l}); err != nil {
 			return err
 		}
@@ -398,7 +404,8 @@ func (c *Client) valuesOf(l replica.Logged, cs *syncproto.Changeset) ([]shown, e
 	values, err := cs.Open(c.opener(cs))
 	if errors.Is(err, errNoKey) {
 		s := c.scopeKeys(cs.Header.Scope)
-		s.locked = append(s.locked, lockedBody{uint64(l.Row), l.Ext})
+		k := cs.Header.Key
+		s.locked = append(s.locked, lockedBody{uint64(l.Row), k.Commitment, k.Epoch == syncproto.GateEpoch})
 		return nil, nil
 	}
 	if err != nil {

@@ -149,9 +149,12 @@ type Checklist struct {
 	rows  map[syncproto.EntityID]*row
 	said  map[syncproto.EntityID]*saidItem
 	items map[itemKey]*saidItem // the same by item and instance
-	mine  *sheet
-	group *sheet // nil until asked for
-	// defaults are answers that the form gives a person who begins; they are saved with the first answer.
+	// counts finds the rows of repeats that follow a count.
+	counts map[countedKey]syncproto.EntityID
+	strays []*saidItem // what claims to be of this checklist and is filed nowhere in it
+	mine   *sheet
+	group  *sheet // nil until asked for
+	// defaults are answers that the form gives a person by itself; they are saved with the next answer.
 	defaults []form.Ref
 }
 
@@ -187,6 +190,17 @@ func (k *checklistCache) movedAll() {
 	k.base += 1 << 32
 }
 
+// forget drops the checklists of a visit, which hold its answers in clear.
+func (k *checklistCache) forget(scope syncproto.ScopeID) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	for key := range k.open {
+		if key.scope == scope {
+			delete(k.open, key)
+		}
+	}
+}
+
 func (k *checklistCache) at(scope syncproto.ScopeID) uint64 {
 	k.mu.Lock()
 	defer k.mu.Unlock()
@@ -212,18 +226,47 @@ func (c *Client) Checklist(ctx context.Context, scope syncproto.ScopeID, id sync
 	return k, nil
 }
 
-// refresh reads the checklist again where something was merged into the visit since.
+// refresh reads the checklist again where something was merged into the visit since. The client's mu is taken for a
+// moment.
 func (k *Checklist) refresh(ctx context.Context) error {
 	now := k.c.checklists.at(k.scope)
 	if k.moves == now {
 		return nil
 	}
+	k.c.mu.Lock()
+	name := k.c.namerOf(k.scope)
+	k.c.mu.Unlock()
+	return k.readAt(ctx, now, name)
+}
+
+func (k *Checklist) readAt(ctx context.Context, now uint64, name namer) error {
 	k.moves = 0
-	if err := k.read(ctx); err != nil {
+	if err := k.read(ctx, name); err != nil {
 		return err
 	}
 	k.moves = now
 	return nil
+}
+
+// writing runs a change under the client's mu, on a checklist that is up to date: nothing is merged between what a
+// change is made of and its save. Where it fails, the form in memory may be ahead of what was saved, and is read again.
+func (k *Checklist) writing(ctx context.Context, change func() error) error {
+	if err := k.refresh(ctx); err != nil { // what takes long holds nobody else up
+		return err
+	}
+	c := k.c
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if now := c.checklists.at(k.scope); k.moves != now {
+		if err := k.readAt(ctx, now, c.namerOf(k.scope)); err != nil {
+			return err
+		}
+	}
+	err := change()
+	if err != nil {
+		k.moves = 0
+	}
+	return err
 }
 
 // speak chooses the form's languages by the codes at the end of their names, as in "Қазақша (kk)".

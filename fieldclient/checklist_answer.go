@@ -26,6 +26,7 @@ type AnswerChange struct {
 // Answered is what a saved change did to the form: the places whose value, relevance, state or words changed, the item
 // itself included.
 type Answered struct {
+	Ref     form.Ref   `json:"place"` // where the item is now
 	Changed []form.Ref `json:"changed"`
 	Saved   Saved      `json:"saved"`
 }
@@ -35,20 +36,18 @@ var ErrSource = errors.New("the item does not allow this kind of source")
 
 // Answer saves what a person says of one item, and returns when it is durable. A value that breaks the form's constraint
 // is kept; Problems reports it. What the form sets elsewhere, through triggers and defaults, is saved in the same
-// changeset. Errors of the form: form.ErrNoPlace, ErrNotAsked, ErrNotRelevant, ErrBadValue; ErrNoRight where an item is
-// for health experts only.
-func (k *Checklist) Answer(ctx context.Context, ref form.Ref, ch AnswerChange) (Answered, error) {
+// changeset. ref may be a lasting place: what the person saw is what is answered, wherever it stands by now. Errors of
+// the form: form.ErrNoPlace, ErrNotAsked, ErrNotRelevant, ErrBadValue; ErrNoRight where an item is for health experts
+// only.
+func (k *Checklist) Answer(ctx context.Context, ref form.Ref, ch AnswerChange) (out Answered, err error) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	out, err := k.answer(ctx, ref, ch)
-	if err != nil {
-		k.moves = 0 // the form in memory may be ahead of what was saved
-	}
+	err = k.writing(ctx, func() error { out, err = k.answer(ctx, ref, ch); return err })
 	return out, err
 }
 
 func (k *Checklist) answer(ctx context.Context, ref form.Ref, ch AnswerChange) (out Answered, err error) {
-	if err := k.refresh(ctx); err != nil {
+	if ref, err = k.resolve(k.mine, ref); err != nil {
 		return out, err
 	}
 	at, err := k.locate(k.mine, ref)
@@ -58,9 +57,12 @@ func (k *Checklist) answer(ctx context.Context, ref form.Ref, ch AnswerChange) (
 	if err := allowedSources(at.node, ch.Sources); err != nil {
 		return out, err
 	}
-	out.Changed = []form.Ref{ref}
+	out.Ref, out.Changed = ref, []form.Ref{ref}
+	silent := ch.Silence != nil && *ch.Silence != form.None
 	switch {
-	case ch.Silence != nil && *ch.Silence != form.None:
+	case silent && ch.Value != nil && *ch.Value != "":
+		return out, fmt.Errorf("answering %s: %w: a value and a silence at once", ref, form.ErrBadValue)
+	case silent:
 		out.Changed, err = k.mine.in.Silent(ref, *ch.Silence)
 	case ch.Value != nil:
 		out.Changed, err = k.mine.in.Set(ref, *ch.Value)
@@ -69,6 +71,9 @@ func (k *Checklist) answer(ctx context.Context, ref form.Ref, ch AnswerChange) (
 	}
 	if err != nil {
 		return out, err
+	}
+	if !slices.Contains(out.Changed, ref) { // the same said again
+		out.Changed = append([]form.Ref{ref}, out.Changed...)
 	}
 	out.Saved, err = k.save(ctx, ref, ch, out.Changed, nil)
 	return out, err
@@ -94,25 +99,26 @@ type pending struct {
 	changes []Change
 	rows    []*row
 	said    map[syncproto.EntityID]*saidItem
+	done    map[form.Ref]bool // places whose answer is among the changes
+	again   bool              // the form in memory has what was not saved: read it again
+}
+
+func (k *Checklist) pending(ctx context.Context) *pending {
+	return &pending{k: k, ctx: ctx, said: map[syncproto.EntityID]*saidItem{}, done: map[form.Ref]bool{}}
 }
 
 // save writes what changed in the form of the person of this laptop: the answers that are kept and differ from what was
-// saved, the further parts of the item at ref, and new instances of repeats.
-func (k *Checklist) save(ctx context.Context, ref form.Ref, ch AnswerChange, changed []form.Ref, added *row) (Saved, error) {
+// saved, the further parts of the item at ref, and new instances of repeats. It runs under the client's mu, as all below.
+func (k *Checklist) save(ctx context.Context, ref form.Ref, ch AnswerChange, changed []form.Ref, added []*row) (Saved, error) {
 	c := k.c
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.checklists.at(k.scope) != k.moves {
-		return Saved{}, errMoved
-	}
-	p := &pending{k: k, ctx: ctx, said: map[syncproto.EntityID]*saidItem{}}
-	if added != nil {
-		if err := p.row(added); err != nil {
+	p := k.pending(ctx)
+	for _, r := range added {
+		if err := p.row(r); err != nil {
 			return Saved{}, err
 		}
 	}
 	for _, r := range append(slices.Clone(changed), k.defaults...) {
-		if err := p.value(r); err != nil {
+		if err := p.value(r, r == ref); err != nil {
 			return Saved{}, err
 		}
 	}
@@ -130,21 +136,19 @@ func (k *Checklist) save(ctx context.Context, ref form.Ref, ch AnswerChange, cha
 	}
 	for _, r := range p.rows {
 		k.rows[r.id] = r
+		k.count(r)
 	}
 	for id, s := range p.said {
 		k.said[id], k.items[itemKey{s.item, s.row}] = s, s
 	}
 	k.defaults, k.group = nil, nil
-	if now := c.checklists.at(k.scope); now == k.moves+uint64(len(saved.Changesets)) {
+	if now := c.checklists.at(k.scope); now == k.moves+uint64(len(saved.Changesets)) && !p.again {
 		k.moves = now
 	} else {
 		k.moves = 0
 	}
 	return saved, nil
 }
-
-// errMoved says that something was merged between reading and saving: the caller reads again.
-var errMoved = errors.New("the checklist has changed meanwhile: try again")
 
 // item returns the item at a place with this person's statement, ready to be changed, with the operations that make
 // its record where it has none.
@@ -209,8 +213,9 @@ func (p *pending) row(r *row) error {
 	return err
 }
 
-// value saves the answer at a place of the form where it is kept and differs from what was saved.
-func (p *pending) value(ref form.Ref) error {
+// value saves the answer at a place of the form where it is kept and differs from what was saved. asked is the item that
+// the person answers; what the form sets elsewhere for health experts is not for others to say.
+func (p *pending) value(ref form.Ref, asked bool) error {
 	k := p.k
 	v, err := k.mine.in.View(ref)
 	if err != nil || !stored(v.Node) {
@@ -220,35 +225,61 @@ func (p *pending) value(ref form.Ref) error {
 	if err != nil {
 		return err
 	}
-	if len(at.new) > 0 && v.Value == "" && v.Silence == form.None {
+	open := v.Value == "" && v.Silence == form.None
+	var said *Said
+	if was := k.saidAt(at); was != nil {
+		said = was.by[k.me]
+	}
+	switch {
+	case p.done[ref]: // twice in the list
+		return nil
+	case said == nil && open && !slices.Contains(k.defaults, ref):
+		return nil
+	case said != nil && said.Value == v.Value && said.Silence == v.Silence && !(asked && len(said.Also) > 0):
+		return nil
+	case !asked && !k.mayAnswer(v.Node):
+		p.again = true
 		return nil
 	}
-	if was := k.saidAt(at); was == nil || was.by[k.me] == nil {
-		if v.Value == "" && v.Silence == form.None {
-			return nil
-		}
-	} else if said := was.by[k.me]; said.Value == v.Value && said.Silence == v.Silence {
-		return nil
-	}
+	p.done[ref] = true
 	s, mine, err := p.item(at)
 	if err != nil {
 		return err
 	}
-	if mine.Value == v.Value && mine.Silence == v.Silence {
-		return nil // twice in the list
+	mine.Value, mine.Silence, mine.Also = v.Value, v.Silence, nil
+	return p.say(s, v)
+}
+
+// say saves an answer, in place of what this person said before in either field that keeps answers: which it is may be
+// another one in another version of the form.
+func (p *pending) say(s *saidItem, v form.View) error {
+	name, other := "value", "medical"
+	if forExperts(v.Node) {
+		name, other = other, name
 	}
-	mine.Value, mine.Silence = v.Value, v.Silence
-	name := "value"
-	if kuaCell(v.Node, "right") == "medical" {
-		name = "medical"
-	}
+	value := []byte(nil)
 	switch {
 	case v.Silence != form.None:
-		return p.set(s.record, name, syncproto.SilenceValue(syncproto.Silence(v.Silence)))
-	case v.Value == "":
-		return p.set(s.record, name, nil)
+		value = syncproto.SilenceValue(syncproto.Silence(v.Silence))
+	case v.Value != "":
+		value = syncproto.AnswerValue(v.Value)
 	}
-	return p.set(s.record, name, syncproto.AnswerValue(v.Value))
+	if err := p.set(s.record, name, value); err != nil {
+		return err
+	}
+	if other == "medical" && p.k.may(syncproto.RightMedical) {
+		return p.takeBack(s.record, other)
+	}
+	return nil
+}
+
+// takeBack ends what this person said in a field, where anything stands.
+func (p *pending) takeBack(record syncproto.EntityID, name string) error {
+	heads, err := p.k.c.heads(p.ctx, Target{Scope: p.k.scope, Entity: record, Field: fieldOf("answer", name)})
+	if err != nil || len(heads) == 0 {
+		return err
+	}
+	return p.set(record, name, nil)
 }
 
 // saidAt finds what was said at a place.
@@ -277,7 +308,7 @@ func (p *pending) further(ref form.Ref, ch AnswerChange) error {
 	}
 	texts := map[string]string{}
 	if ch.Sources != nil {
-		mine.Sources = slices.Sorted(slices.Values(*ch.Sources))
+		mine.Sources = slices.Compact(slices.Sorted(slices.Values(*ch.Sources)))
 		texts["sources"] = strings.Join(mine.Sources, " ")
 	}
 	if ch.Note != nil {
@@ -293,9 +324,11 @@ func (p *pending) further(ref form.Ref, ch AnswerChange) error {
 		mine.Transcribed, texts["transcribed"] = *ch.Transcribed, yesNo(*ch.Transcribed)
 	}
 	if ch.Links != nil {
-		mine.Links = *ch.Links
+		mine.Links = slices.Clone(*ch.Links)
+		slices.SortFunc(mine.Links, func(a, b syncproto.EntityID) int { return slices.Compare(a[:], b[:]) })
+		mine.Links = slices.Compact(mine.Links)
 		var words []string
-		for _, id := range *ch.Links {
+		for _, id := range mine.Links {
 			words = append(words, id.String())
 		}
 		texts["links"] = strings.Join(words, " ")
@@ -332,18 +365,24 @@ func (p *pending) setTexts(record syncproto.EntityID, texts map[string]string) e
 	return nil
 }
 
-// set gives a personal field of an answer a value; nil is "asked, no answer".
+// set gives a personal field of an answer a value; nil is "asked, no answer". It takes the place of what this person
+// can read of their own: what is sealed under a key that is not here stands beside it.
 func (p *pending) set(record syncproto.EntityID, name string, value []byte) error {
-	kind, _ := syncproto.KindNamed("answer")
-	f, err := kind.FieldNamed(name)
-	if err != nil {
-		return err
-	}
+	f := fieldOf("answer", name)
 	heads, err := p.k.c.heads(p.ctx, Target{Scope: p.k.scope, Entity: record, Field: f})
 	if err != nil {
 		return err
 	}
-	ch := Change{Kind: syncproto.KindSet, Entity: record, Field: f.ID, Flags: f.Flags(), Value: value, Refers: heads}
+	ch := Change{Kind: syncproto.KindSet, Entity: record, Field: f.ID, Flags: f.Flags(), Value: value}
+	for _, h := range heads {
+		b, err := p.k.c.value(p.ctx, h)
+		if err != nil {
+			return err
+		}
+		if b != nil {
+			ch.Refers = append(ch.Refers, h)
+		}
+	}
 	if value == nil {
 		ch.Kind = syncproto.KindClear
 	}

@@ -48,7 +48,7 @@ func BenchmarkChecklist(b *testing.B) {
 	b.Run("read", func(b *testing.B) {
 		for range b.N {
 			k.mu.Lock()
-			err := k.read(b.Context())
+			err := k.readAs(b.Context())
 			k.mu.Unlock()
 			if err != nil {
 				b.Fatal(err)

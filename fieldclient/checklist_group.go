@@ -25,6 +25,7 @@ const (
 // GroupItem is a question as the group stands to it.
 type GroupItem struct {
 	form.View
+	Lasting  form.Ref           // see Item.Lasting
 	Key      string             // the item's stable id
 	Record   syncproto.EntityID // zero before anybody has answered
 	Said     []Said             // by name
@@ -55,30 +56,21 @@ func (k *Checklist) Group(ctx context.Context) ([]GroupItem, error) {
 		if v.Node.Control == "" || s == nil && (!v.Asked || !v.Relevant) {
 			continue // what the form fills in by itself is nobody's statement
 		}
-		it, err := k.groupItem(ctx, v, s)
-		if err != nil {
-			return nil, err
-		}
+		it := k.groupItem(v, s)
+		it.Lasting = at.lasting
 		out = append(out, it)
 	}
 	return out, nil
 }
 
-func (k *Checklist) groupItem(ctx context.Context, v form.View, s *saidItem) (GroupItem, error) {
+func (k *Checklist) groupItem(v form.View, s *saidItem) GroupItem {
 	it := GroupItem{View: v, Key: k.keys.key[v.Node], Standing: StandsOpen, Seen: []Seen{}}
 	if s == nil {
-		return it, nil
+		return it
 	}
-	it.Record, it.Said, it.Agreed = s.record, s.all(), s.values
-	for _, h := range s.agreed {
-		l, err := k.c.rep.Row(ctx, h.Changeset)
-		if err != nil {
-			return it, err
-		}
-		it.Seen = append(it.Seen, Seen{Changeset: l.ID, Index: h.Index})
-	}
-	it.Standing = s.standing()
-	return it, nil
+	it.Record, it.Said, it.Agreed, it.Standing = s.record, s.all(), s.values, s.standing()
+	it.Seen = append(it.Seen, s.agreed...)
+	return it
 }
 
 func (s *saidItem) standing() Standing {
@@ -86,6 +78,9 @@ func (s *saidItem) standing() Standing {
 	for _, said := range s.by {
 		if said.answered() {
 			answers[form.Answer{Value: said.Value, Silence: said.Silence}]++
+		}
+		for _, o := range said.Also {
+			answers[form.Answer{Value: o.Value, Silence: o.Silence}]++
 		}
 	}
 	agreed := map[form.Answer]bool{}
@@ -133,14 +128,9 @@ func (k *Checklist) everybody() *sheet {
 		return k.group
 	}
 	kept := map[syncproto.EntityID]bool{}
-	take := func(id syncproto.EntityID) {
-		for r := k.rows[id]; r != nil && !kept[r.id]; r = k.rows[r.parent] {
-			kept[r.id] = true
-		}
-	}
 	for _, r := range k.rows {
-		if !r.struck {
-			take(r.id)
+		if slices.ContainsFunc(r.by, func(p syncproto.PersonID) bool { return !k.struck(r, p) }) {
+			k.takeRow(kept, r)
 		}
 	}
 	for _, s := range k.said {
@@ -149,8 +139,8 @@ func (k *Checklist) everybody() *sheet {
 			continue
 		}
 		for _, said := range s.by {
-			if said.answered() && said.Person != r.by {
-				take(r.id)
+			if said.answered() && !k.struck(r, said.Person) {
+				k.takeRow(kept, r)
 			}
 		}
 	}
@@ -160,11 +150,11 @@ func (k *Checklist) everybody() *sheet {
 
 // Agree sets the group's answer to a question of Group, as its leader: a value, or with silence a silence. seen is what
 // was shown as agreed before, which the new answer replaces with the reason; what nobody has seen stays and shows as a
-// conflict. Minority views stay.
-func (k *Checklist) Agree(ctx context.Context, ref form.Ref, value string, silence form.Silence, reason string, seen []Seen) (Saved, error) {
+// conflict. Minority views stay. ref may be a lasting place: others' instances that came in meanwhile do not move it.
+func (k *Checklist) Agree(ctx context.Context, ref form.Ref, value string, silence form.Silence, reason string, seen []Seen) (saved Saved, err error) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	saved, err := k.agree(ctx, ref, value, silence, reason, seen)
+	err = k.writing(ctx, func() error { saved, err = k.agree(ctx, ref, value, silence, reason, seen); return err })
 	if err != nil {
 		return saved, fmt.Errorf("agreeing on %s: %w", ref, err)
 	}
@@ -172,15 +162,15 @@ func (k *Checklist) Agree(ctx context.Context, ref form.Ref, value string, silen
 }
 
 func (k *Checklist) agree(ctx context.Context, ref form.Ref, value string, silence form.Silence, reason string, seen []Seen) (saved Saved, err error) {
-	if err := k.refresh(ctx); err != nil {
+	sh := k.everybody()
+	if ref, err = k.resolve(sh, ref); err != nil {
 		return saved, err
 	}
-	sh := k.everybody()
 	at, err := k.locate(sh, ref)
 	if err != nil {
 		return saved, err
 	}
-	k.group = nil // what follows may change it
+	k.group = nil // what follows changes it
 	if silence != form.None {
 		_, err = sh.in.Silent(ref, silence)
 	} else {
@@ -197,37 +187,40 @@ func (k *Checklist) agree(ctx context.Context, ref form.Ref, value string, silen
 	if silence != form.None {
 		raw = syncproto.SilenceValue(syncproto.Silence(silence))
 	}
-	kind, _ := syncproto.KindNamed("answer")
-	f, err := kind.FieldNamed("agreed")
+	p := k.pending(ctx)
+	s, _, err := p.item(at)
+	if err == nil {
+		err = p.agree(s.record, raw, reason, seen)
+	}
 	if err != nil {
 		return saved, err
 	}
-	record, fresh, err := k.recordFor(ctx, at)
-	if err != nil {
-		return saved, err
-	}
-	t := Target{Scope: k.scope, Entity: record, Field: f, Seen: seen}
-	if fresh || len(seen) == 0 {
-		return k.c.Set(ctx, t, raw)
-	}
-	return k.c.Resolve(ctx, t, raw, reason)
+	saved, err = k.c.saveAll(ctx, k.scope, p.changes)
+	k.moves = 0 // what stands of it now is read, not guessed
+	return saved, err
 }
 
-// recordFor gives the record of an item, and makes it where nobody has answered yet.
-func (k *Checklist) recordFor(ctx context.Context, at located) (id syncproto.EntityID, fresh bool, err error) {
-	c := k.c
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	p := &pending{k: k, ctx: ctx, said: map[syncproto.EntityID]*saidItem{}}
-	s, _, err := p.item(at)
+// agree adds the operations of a group's answer. It retires exactly what was seen.
+func (p *pending) agree(record syncproto.EntityID, value []byte, reason string, seen []Seen) error {
+	f := fieldOf("answer", "agreed")
+	var refers []syncproto.OpRef
+	if len(seen) > 0 {
+		var err error
+		if refers, err = p.k.c.refers(p.ctx, Target{Scope: p.k.scope, Entity: record, Field: f, Seen: seen}); err != nil {
+			return err
+		}
+	}
+	if len(refers) == 0 {
+		p.changes = append(p.changes, Change{Kind: syncproto.KindSet, Entity: record, Field: f.ID, Flags: f.Flags(), Value: value})
+		return nil
+	}
+	note, err := syncproto.EncodeMessage(reason)
 	if err != nil {
-		return id, false, err
+		return err
 	}
-	if len(p.changes) == 0 {
-		return s.record, false, nil
-	}
-	_, err = c.saveAll(ctx, k.scope, p.changes)
-	return s.record, true, err
+	p.changes = append(p.changes, Change{Kind: syncproto.KindResolve, Entity: record, Field: f.ID, Value: value, Refers: refers},
+		Change{Kind: syncproto.KindSet, Entity: record, Field: ReasonField, Flags: syncproto.FlagPersonal, Value: note})
+	return nil
 }
 
 // sameAnswer reports whether two members say the same.

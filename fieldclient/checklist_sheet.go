@@ -13,6 +13,7 @@ import (
 type sheet struct {
 	in     *form.Instance
 	places map[placeKey][]syncproto.EntityID // the instances of each repeat that people add to, in their order
+	place  map[syncproto.EntityID]int        // the place of each of them, from 1
 	away   []*saidItem                       // answers for which this version of the form has no place
 }
 
@@ -22,44 +23,62 @@ type placeKey struct {
 	repeat string
 }
 
+// countedKey names an instance of a repeat that follows a count.
+type countedKey struct {
+	placeKey
+	place int
+}
+
+func (k *Checklist) count(r *row) {
+	if n := placeOf(r.order); n > 0 {
+		k.counts[countedKey{placeKey{r.parent, r.repeat}, n}] = r.id
+	}
+}
+
 // sheet fills in the form with the rows that have a place and with what pick says of each item.
 func (k *Checklist) sheet(has func(*row) bool, pick func(*saidItem) (Said, bool)) *sheet {
-	sh := &sheet{places: map[placeKey][]syncproto.EntityID{}}
+	sh := &sheet{places: map[placeKey][]syncproto.EntityID{}, place: map[syncproto.EntityID]int{}}
+	var answers []form.Answer
 	for _, r := range k.rows {
 		if has(r) {
 			key := placeKey{r.parent, r.repeat}
 			sh.places[key] = append(sh.places[key], r.id)
 		}
 	}
-	var answers []form.Answer
 	for _, list := range sh.places {
 		slices.SortFunc(list, func(a, b syncproto.EntityID) int { return k.rows[a].compare(k.rows[b]) })
+		for i, id := range list {
+			sh.place[id] = i + 1
+		}
 	}
-	for key, list := range sh.places {
-		for i := range list {
-			if ref, ok := k.refOf(sh, k.keys.node[key.repeat], list[i]); ok {
-				answers = append(answers, form.Answer{Ref: ref})
-			}
+	for id := range sh.place {
+		if ref, ok := k.refOf(sh, k.keys.node[k.rows[id].repeat], id); ok {
+			answers = append(answers, form.Answer{Ref: ref})
 		}
 	}
 	items := map[form.Ref]*saidItem{}
 	for _, s := range k.said {
-		said, ok := pick(s)
-		if !ok {
-			continue
+		if r := k.rows[s.row]; r != nil && !has(r) {
+			continue // struck, or not in this person's form
 		}
 		ref, ok := k.refOf(sh, k.keys.node[s.item], s.row)
 		if !ok || k.keys.node[s.item].Kind != form.KindQuestion {
-			sh.away = append(sh.away, s)
+			if s.spoken() {
+				sh.away = append(sh.away, s)
+			}
 			continue
 		}
-		items[ref] = s
-		answers = append(answers, form.Answer{Ref: ref, Value: said.Value, Silence: said.Silence})
+		if said, ok := pick(s); ok {
+			items[ref] = s
+			answers = append(answers, form.Answer{Ref: ref, Value: said.Value, Silence: said.Silence})
+		}
 	}
 	// Outer instances before inner ones, and in one order: what a form makes of its answers must not hang on a map's.
-	slices.SortFunc(answers, func(a, b form.Answer) int { return strings.Compare(string(a.Ref), string(b.Ref)) })
-	slices.SortStableFunc(answers, func(a, b form.Answer) int {
-		return strings.Count(string(a.Ref), "/") - strings.Count(string(b.Ref), "/")
+	slices.SortFunc(answers, func(a, b form.Answer) int {
+		if x, y := strings.Count(string(a.Ref), "/"), strings.Count(string(b.Ref), "/"); x != y {
+			return x - y
+		}
+		return strings.Compare(string(a.Ref), string(b.Ref))
 	})
 	in, homeless := k.g.Load(k.env(), answers)
 	for _, a := range homeless {
@@ -67,16 +86,15 @@ func (k *Checklist) sheet(has func(*row) bool, pick func(*saidItem) (Said, bool)
 			sh.away = append(sh.away, s)
 		}
 	}
-	slices.SortFunc(sh.away, func(a, b *saidItem) int { return strings.Compare(a.item, b.item) })
+	sh.away = append(sh.away, k.strays...)
+	slices.SortFunc(sh.away, func(a, b *saidItem) int {
+		if c := strings.Compare(a.item, b.item); c != 0 {
+			return c
+		}
+		return slices.Compare(a.record[:], b.record[:])
+	})
 	sh.in = in
 	return sh
-}
-
-func (r *row) compare(o *row) int {
-	if c := strings.Compare(r.order, o.order); c != 0 {
-		return c
-	}
-	return slices.Compare(r.id[:], o.id[:])
 }
 
 // refOf returns the place of a node in an instance of the repeats around it: at is the innermost instance, zero outside
@@ -95,7 +113,7 @@ func (k *Checklist) refOf(sh *sheet, n *form.Node, at syncproto.EntityID) (form.
 			}
 			place := placeOf(r.order)
 			if !counted(p) {
-				place = slices.Index(sh.places[placeKey{r.parent, r.repeat}], at) + 1
+				place = sh.place[at]
 			}
 			if place == 0 {
 				return "", false
@@ -111,9 +129,10 @@ func (k *Checklist) refOf(sh *sheet, n *form.Node, at syncproto.EntityID) (form.
 
 // located is a place in the form with the instance of a repeat that it lies in.
 type located struct {
-	node *form.Node
-	row  syncproto.EntityID // innermost instance; zero outside repeats
-	new  []*row             // instances of counted repeats that have no record yet, outer ones first; row is zero then
+	node    *form.Node
+	row     syncproto.EntityID // innermost instance; zero outside repeats
+	new     []*row             // instances of counted repeats that have no record yet, outer ones first; row is zero then
+	lasting form.Ref           // the same place, with instances named by their records; see Item.Lasting
 }
 
 // locate finds a place of a sheet.
@@ -123,20 +142,30 @@ func (k *Checklist) locate(sh *sheet, ref form.Ref) (at located, err error) {
 	if len(steps) < 2 || steps[1] != n.Name {
 		return at, form.ErrNoPlace
 	}
-	for _, step := range steps[2:] {
+	for i, step := range steps[2:] {
 		name, number, _ := strings.Cut(strings.TrimSuffix(step, "]"), "[")
-		i := slices.IndexFunc(n.Children, func(c *form.Node) bool { return c.Name == name && c.Kind != form.KindFile })
-		if i < 0 {
+		if n = childOf(n, name); n == nil {
 			return at, form.ErrNoPlace
 		}
-		if n = n.Children[i]; n.Kind == form.KindRepeat {
+		if n.Kind == form.KindRepeat {
 			if err := k.enter(sh, n, number, &at); err != nil {
 				return at, err
 			}
+			if steps[2+i] = name + "[" + number + "]"; !counted(n) {
+				steps[2+i] = name + "[" + at.row.String() + "]"
+			}
 		}
 	}
-	at.node = n
+	at.node, at.lasting = n, form.Ref(strings.Join(steps, "/"))
 	return at, nil
+}
+
+func childOf(n *form.Node, name string) *form.Node {
+	i := slices.IndexFunc(n.Children, func(c *form.Node) bool { return c.Name == name && c.Kind != form.KindFile })
+	if i < 0 {
+		return nil
+	}
+	return n.Children[i]
 }
 
 // enter goes into an instance of a repeat.
@@ -148,23 +177,47 @@ func (k *Checklist) enter(sh *sheet, n *form.Node, number string, at *located) e
 	key := placeKey{at.row, k.keys.key[n]}
 	if !counted(n) {
 		list := sh.places[key]
-		if place < 1 || place > len(list) {
-			return form.ErrNoPlace
+		if place < 1 || place > len(list) || len(at.new) > 0 {
+			return form.ErrNoPlace // what has no record has nothing in it
 		}
 		at.row = list[place-1]
 		return nil
 	}
-	if len(at.new) == 0 {
-		for _, r := range k.rows {
-			if r.parent == key.parent && r.repeat == key.repeat && placeOf(r.order) == place {
-				at.row = r.id
-				return nil
-			}
-		}
+	if place == 0 {
+		return form.ErrNoPlace
 	}
-	at.new = append(at.new, &row{repeat: key.repeat, parent: at.row, order: strconv.Itoa(place), by: k.me})
+	if id, ok := k.counts[countedKey{key, place}]; ok && len(at.new) == 0 {
+		at.row = id
+		return nil
+	}
+	at.new = append(at.new, &row{repeat: key.repeat, parent: at.row, order: strconv.Itoa(place), by: []syncproto.PersonID{k.me}})
 	at.row = syncproto.EntityID{}
 	return nil
+}
+
+// resolve tells where a lasting place is now. A place without instances' records is the same at all times.
+func (k *Checklist) resolve(sh *sheet, ref form.Ref) (form.Ref, error) {
+	n := k.t.Root
+	steps := strings.Split(string(ref), "/")
+	for i, step := range steps {
+		name, number, ok := strings.Cut(strings.TrimSuffix(step, "]"), "[")
+		if i > 1 && n != nil {
+			n = childOf(n, name)
+		}
+		if !ok || len(number) < 32 {
+			continue
+		}
+		id, err := syncproto.ParseEntityID(number)
+		if err != nil || n == nil {
+			return ref, form.ErrNoPlace
+		}
+		now, ok := k.refOf(sh, n, id)
+		if !ok {
+			return ref, form.ErrNoPlace
+		}
+		ref = form.Ref(strings.Join(append([]string{string(now)}, steps[i+1:]...), "/"))
+	}
+	return ref, nil
 }
 
 // settle gives the instances of counted repeats that have no record yet the ids that they have on every laptop. It runs
@@ -174,44 +227,59 @@ func (k *Checklist) settle(at *located) error {
 		if i > 0 {
 			r.parent = at.new[i-1].id
 		}
-		id, err := k.c.itemID(k.scope, "row\x00"+k.id.String()+"\x00"+r.repeat+"\x00"+r.parent.String(), r.order)
-		if err != nil {
+		if err := k.nameRow(r); err != nil {
 			return err
 		}
-		r.id, at.row = id, id
+		at.row = r.id
 	}
 	return nil
 }
 
+func (k *Checklist) nameRow(r *row) (err error) {
+	name, instance := rowName(k.id, r)
+	r.id, err = k.c.itemID(k.scope, name, instance)
+	return err
+}
+
 // recordOf is the record of an item's answers. It runs under the client's mu.
 func (k *Checklist) recordOf(n *form.Node, at syncproto.EntityID) (syncproto.EntityID, error) {
-	instance := ""
-	if at != (syncproto.EntityID{}) {
-		instance = at.String()
-	}
-	return k.c.itemID(k.scope, k.id.String()+"\x00"+k.keys.key[n], instance)
+	name, instance := answerName(k.id, k.keys.key[n], at)
+	return k.c.itemID(k.scope, name, instance)
 }
 
 // isMine says which instances are in the form of the person of this laptop: those that they added, or answered in, and
 // those around them.
 func (k *Checklist) isMine() func(*row) bool {
 	mine := map[syncproto.EntityID]bool{}
-	take := func(id syncproto.EntityID) {
-		for r := k.rows[id]; r != nil && !mine[r.id]; r = k.rows[r.parent] {
-			mine[r.id] = true
-		}
-	}
 	for _, r := range k.rows {
-		if r.by == k.me && !r.struck {
-			take(r.id)
+		if r.addedBy(k.me) && !k.struck(r, k.me) {
+			k.takeRow(mine, r)
 		}
 	}
 	for _, s := range k.said {
-		if said := s.by[k.me]; said != nil && said.answered() && k.rows[s.row] != nil && !(k.rows[s.row].struck && k.rows[s.row].by == k.me) {
-			take(s.row)
+		if said, r := s.by[k.me], k.rows[s.row]; said != nil && said.answered() && r != nil && !k.struck(r, k.me) {
+			k.takeRow(mine, r)
 		}
 	}
 	return func(r *row) bool { return mine[r.id] }
+}
+
+// takeRow takes an instance with those around it.
+func (k *Checklist) takeRow(into map[syncproto.EntityID]bool, r *row) {
+	for ; r != nil && !into[r.id]; r = k.rows[r.parent] {
+		into[r.id] = true
+	}
+}
+
+// struck reports whether somebody has taken an instance, or one around it, out again.
+func (k *Checklist) struck(r *row, by syncproto.PersonID) bool {
+	for depth := 0; r != nil && depth < len(k.rows); depth++ { // who writes rows by hand can put one into itself
+		if r.struck[by] {
+			return true
+		}
+		r = k.rows[r.parent]
+	}
+	return false
 }
 
 // stored reports whether a question's answer is kept: what is calculated is calculated again at each reading, except
@@ -224,24 +292,59 @@ func stored(n *form.Node) bool {
 }
 
 // begin gives a person who has not begun yet the answers that the form starts with. They are saved with the first
-// answer: a look leaves no trace.
+// answer, as is what a newer version of the form sets once: a look leaves no trace.
 func (k *Checklist) begin() {
 	k.defaults = nil
-	for _, s := range k.said {
-		if said := s.by[k.me]; said != nil && said.answered() {
-			return
+	if !k.begun() {
+		loaded := k.mine.in.Answers()
+		for _, a := range k.g.Begin(k.env()).Answers() {
+			if at, ok := k.unsaid(a); ok && !slices.ContainsFunc(loaded, func(o form.Answer) bool { return o.Ref == a.Ref }) && onlyCounted(at.node) {
+				loaded = append(loaded, a)
+			}
 		}
-	}
-	first := k.g.Begin(k.env())
-	loaded := k.mine.in.Answers()
-	for _, a := range first.Answers() {
-		if v, err := first.View(a.Ref); err != nil || a.Value == "" || !stored(v.Node) || v.Node.InRepeat() {
-			continue
-		}
-		k.defaults = append(k.defaults, a.Ref)
-		loaded = append(loaded, a)
-	}
-	if len(k.defaults) > 0 {
 		k.mine.in, _ = k.g.Load(k.env(), loaded)
 	}
+	for _, a := range k.mine.in.Answers() {
+		if _, ok := k.unsaid(a); ok {
+			k.defaults = append(k.defaults, a.Ref)
+		}
+	}
+}
+
+// begun reports whether this person has ever said anything here, taken back or not.
+func (k *Checklist) begun() bool {
+	for _, s := range k.said {
+		if s.by[k.me] != nil {
+			return true
+		}
+	}
+	return false
+}
+
+// unsaid finds the place of an answer that is to be kept, that this person may give and has not.
+func (k *Checklist) unsaid(a form.Answer) (located, bool) {
+	if a.Value == "" {
+		return located{}, false
+	}
+	at, err := k.locate(k.mine, a.Ref)
+	if err != nil || !stored(at.node) || !k.mayAnswer(at.node) {
+		return at, false
+	}
+	s := k.saidAt(at)
+	return at, s == nil || s.by[k.me] == nil
+}
+
+// mayAnswer reports whether the person may answer a question, which some are for health experts only.
+func (k *Checklist) mayAnswer(n *form.Node) bool {
+	return !forExperts(n) || k.may(syncproto.RightMedical)
+}
+
+// onlyCounted reports whether a node lies in no instance that a person has to add.
+func onlyCounted(n *form.Node) bool {
+	for ; n != nil; n = n.Parent {
+		if n.Kind == form.KindRepeat && !counted(n) {
+			return false
+		}
+	}
+	return true
 }

@@ -49,20 +49,25 @@ func (k *Checklist) PreviewMove(ctx context.Context, template syncproto.EntityID
 	if t.ID != k.t.ID {
 		return VersionPreview{}, fmt.Errorf("moving checklist %s to template %s: %w", k.id, template, ErrOtherForm)
 	}
-	next := &Checklist{c: k.c, scope: k.scope, id: k.id, info: k.info, t: t, g: g, keys: keysOf(t), langs: k.langs, me: k.me,
-		rows: k.rows, said: k.said, items: k.items}
-	next.mine = next.sheet(next.isMine(), func(s *saidItem) (Said, bool) {
-		said := s.by[k.me]
-		if said == nil || !said.answered() {
-			return Said{}, false
-		}
-		return *said, true
-	})
+	next := &Checklist{c: k.c, scope: k.scope, id: k.id, info: k.info, t: t, g: g, keys: keysOf(t), langs: k.langs, me: k.me}
+	if err := next.readAs(ctx); err != nil {
+		return VersionPreview{}, err
+	}
 	p := VersionPreview{From: ChecklistVersion{k.info.Template, k.t.Version}, To: ChecklistVersion{template, t.Version},
-		Away: next.awayFrom(next.everybody()), Problems: len(next.mine.in.Validate())}
+		Away: next.awayFrom(next.everybody()), Problems: len(next.problems())}
 	p.New, p.Changed = k.compare(next)
 	p.Gone, _ = next.compare(k)
 	return p, nil
+}
+
+// readAs reads the records as this version of the form has them.
+func (k *Checklist) readAs(ctx context.Context) error {
+	k.c.mu.Lock()
+	name := k.c.namerOf(k.scope)
+	k.c.mu.Unlock()
+	k.c.whole.RLock()
+	defer k.c.whole.RUnlock()
+	return k.load(ctx, name)
 }
 
 // compare gives the questions that the next version has and this one lacks, and those that both have and that ask

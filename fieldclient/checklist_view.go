@@ -13,6 +13,9 @@ import (
 // Item is a question of a checklist as the person of this laptop sees it.
 type Item struct {
 	form.Part
+	// Lasting is the item's place with instances of repeats named by their records: while the person looks, places move
+	// as others' instances come in, and as their own are struck elsewhere. Whatever takes a place takes this one too.
+	Lasting form.Ref
 	Key     string             // the item's stable id
 	Record  syncproto.EntityID // of the answers; zero before anybody has answered
 	Mine    Said               // what this person says
@@ -51,6 +54,10 @@ func (k *Checklist) Section(ctx context.Context, section form.Ref) ([]Item, erro
 	if err := k.refresh(ctx); err != nil {
 		return nil, err
 	}
+	section, err := k.resolve(k.mine, section)
+	if err != nil {
+		return nil, err
+	}
 	parts, err := k.mine.in.Parts(section)
 	if err != nil {
 		return nil, err
@@ -69,6 +76,10 @@ func (k *Checklist) Item(ctx context.Context, ref form.Ref) (Item, error) {
 	if err := k.refresh(ctx); err != nil {
 		return Item{}, err
 	}
+	ref, err := k.resolve(k.mine, ref)
+	if err != nil {
+		return Item{}, err
+	}
 	v, err := k.mine.in.View(ref)
 	if err != nil {
 		return Item{}, err
@@ -80,19 +91,23 @@ func (k *Checklist) Item(ctx context.Context, ref form.Ref) (Item, error) {
 func (k *Checklist) Root() form.Ref { return form.Ref("/" + k.Template().Root.Name) }
 
 func (k *Checklist) item(sh *sheet, p form.Part) Item {
-	it := Item{Part: p, Key: k.keys.key[p.Node]}
+	it := Item{Part: p, Key: k.keys.key[p.Node], Lasting: p.Ref}
 	if p.Whole {
+		if around, err := k.locate(sh, parentRef(p.Ref)); err == nil {
+			it.Lasting = around.lasting + form.Ref("/"+p.Node.Name)
+		}
 		return it
 	}
 	at, err := k.locate(sh, p.Ref)
 	if err != nil {
 		return it
 	}
+	it.Lasting = at.lasting
 	if r := k.rows[at.row]; p.Node.Kind == form.KindRepeat && r != nil {
-		m, _ := k.c.rep.Roster().Member(r.by)
-		it.Row = RowInfo{r.id, r.by, m.Name, r.by == k.me && !counted(p.Node)}
+		m, _ := k.c.rep.Roster().Member(r.by[0])
+		it.Row = RowInfo{r.id, r.by[0], m.Name, r.addedBy(k.me) && !counted(p.Node)}
 	}
-	it.Medical = kuaCell(p.Node, "right") == "medical" && !k.may(syncproto.RightMedical)
+	it.Medical = !k.mayAnswer(p.Node)
 	if it.Medical {
 		it.Asked = false
 	}
@@ -138,7 +153,7 @@ func (k *Checklist) Progress(ctx context.Context) ([]form.Section, error) {
 		return out, nil
 	}
 	for _, v := range k.mine.in.Views() {
-		if kuaCell(v.Node, "right") != "medical" || !v.Relevant || !v.Asked || v.Value != "" || v.Silence != form.None {
+		if !forExperts(v.Node) || !v.Relevant || !v.Asked || v.Value != "" || v.Silence != form.None || v.Node.Calculation != "" && len(v.Node.Trigger) == 0 {
 			continue
 		}
 		for i := range out {
@@ -158,11 +173,14 @@ func (k *Checklist) Problems(ctx context.Context) ([]form.Problem, error) {
 	if err := k.refresh(ctx); err != nil {
 		return nil, err
 	}
-	medical := k.may(syncproto.RightMedical)
+	return k.problems(), nil
+}
+
+func (k *Checklist) problems() []form.Problem {
 	return slices.DeleteFunc(k.mine.in.Validate(), func(p form.Problem) bool {
 		v, err := k.mine.in.View(p.Ref)
-		return err == nil && !medical && p.Code == form.CodeRequired && kuaCell(v.Node, "right") == "medical"
-	}), nil
+		return err == nil && p.Code == form.CodeRequired && !k.mayAnswer(v.Node)
+	})
 }
 
 // Next gives the first open question of this person's form behind a place, or from the beginning with ""; false where
@@ -171,6 +189,10 @@ func (k *Checklist) Next(ctx context.Context, after form.Ref) (Item, bool, error
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	if err := k.refresh(ctx); err != nil {
+		return Item{}, false, err
+	}
+	after, err := k.resolve(k.mine, after)
+	if err != nil {
 		return Item{}, false, err
 	}
 	passed := after == ""
@@ -193,24 +215,36 @@ func (k *Checklist) Find(ctx context.Context, name string) (form.Ref, error) {
 	if err := k.refresh(ctx); err != nil {
 		return "", err
 	}
-	if v, err := k.mine.in.View(form.Ref(name)); err == nil {
-		return v.Ref, nil
-	}
-	name, place, _ := strings.Cut(name, ":")
-	var found []form.Ref
-	for _, v := range k.mine.in.Views() {
-		if k.keys.key[v.Node] == name || v.Node.Name == name {
-			found = append(found, v.Ref)
+	if ref, err := k.resolve(k.mine, form.Ref(name)); err == nil {
+		if v, err := k.mine.in.View(ref); err == nil {
+			return v.Ref, nil
 		}
 	}
-	n := 1
-	if place != "" {
-		n = placeOf(place)
+	found, n := k.named(name), 1
+	if i := strings.LastIndexByte(name, ':'); len(found) == 0 && i > 0 {
+		found, n = k.named(name[:i]), placeOf(name[i+1:])
 	}
 	if n < 1 || n > len(found) {
 		return "", fmt.Errorf("%s: %w", name, form.ErrNoPlace)
 	}
 	return found[n-1], nil
+}
+
+// named finds the places that have a key or, where none has, a name.
+func (k *Checklist) named(name string) []form.Ref {
+	var byKey, byName []form.Ref
+	for _, v := range k.mine.in.Views() {
+		if k.keys.key[v.Node] == name {
+			byKey = append(byKey, v.Ref)
+		}
+		if v.Node.Name == name {
+			byName = append(byName, v.Ref)
+		}
+	}
+	if len(byKey) > 0 {
+		return byKey
+	}
+	return byName
 }
 
 // Away gives this person's and the others' answers for which the version in use has no place: they are kept, and come

@@ -38,6 +38,7 @@ const (
 	rowReceipt uint8 = 3 // a server's signed receipt
 	rowProven  uint8 = 4 // provenRow
 	rowNote    uint8 = 5 // incident, for the people who will ask: see Incident
+	// 6 and 7: rowRefused, rowRemoved
 )
 
 // storedPacket is a changeset as the vault keeps it.
@@ -68,9 +69,16 @@ type Client struct {
 	rep   *replica.Replica
 	keys  *keyring
 
+	fetching sync.Mutex    // one sealed original at a time
+	saves    atomic.Uint64 // changesets of our own that were saved since the unlock
+
 	server   atomic.Pointer[Server]
 	check    atomic.Pointer[checkpointState]
 	restored string
+
+	// underway is held for reading while a sync runs, and for writing while visits are removed: what is still coming
+	// in must not be taken for what was there.
+	underway sync.RWMutex
 
 	mu     sync.Mutex // serialises writes, from reading what they refer to on, and guards what follows
 	feeds  map[syncproto.ScopeID]*ownFeed
@@ -81,7 +89,9 @@ type Client struct {
 	noted   map[Incident]bool // since the unlock, of those that repeat
 	refused map[syncproto.ScopeID]bool
 	clock   clockState
-	broken  error // the records in memory could not be made anew: nothing may be signed on them
+	gates   map[syncproto.ScopeID]*gate     // visits in gate mode
+	away    map[syncproto.ScopeID]awayVisit // visits that were removed from this laptop
+	broken  error                           // the records in memory could not be made anew: nothing may be signed on them
 
 	// whole is held for reading by whoever reads the records in memory more than once, and for writing while they are
 	// made anew: rows get other numbers then. It is taken after mu, and mu never while it is held.
@@ -113,6 +123,8 @@ type scopeKeys struct {
 	current    keyName
 	first      syncproto.Hash // commitment of epoch 1: the ids of checklist items hang on it
 	keys       map[syncproto.Hash]seal.VisitKey
+	gateKeys   map[syncproto.Hash]seal.VisitKey               // gate keys that this laptop holds and nobody has released
+	gateWraps  []wrapped                                      // what the log says of gate keys
 	wraps      []wrapped                                      // what the log says of them, in its order
 	epochs     map[syncproto.Hash]uint64                      // of each key that takes effect
 	recipients map[syncproto.Hash]map[syncproto.DeviceID]bool // of each key that takes effect: who holds it
@@ -133,16 +145,20 @@ func (n keyName) newerThan(old keyName) bool {
 }
 
 type lockedBody struct {
-	row uint64
-	ext int64
+	row  uint64
+	key  syncproto.Hash // commitment of the key that is missing
+	gate bool
 }
 
-// key returns a visit key by its commitment.
+// key returns a visit key by its commitment, for opening what is sealed under it.
 func (s *scopeKeys) key(commitment syncproto.Hash) (seal.VisitKey, bool) {
 	if s == nil {
 		return seal.VisitKey{}, false
 	}
 	k, ok := s.keys[commitment]
+	if !ok {
+		k, ok = s.gateKeys[commitment]
+	}
 	return k, ok
 }
 
@@ -212,13 +228,31 @@ func Open(ctx context.Context, cfg Config, secret string) (*Client, error) {
 	return c, nil
 }
 
-// Close locks the laptop: the records in memory are dropped and the keys zeroed.
+// Close locks the laptop: the records in memory are dropped, the visit keys and the vault's zeroed. It waits for a save
+// that has begun, and for nothing else: a sync or a check that is running fails at its next step, so cancel its context.
+// What the runtime has freed stays in the memory of the process until that ends.
 func (c *Client) Close() error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.whole.Lock()
 	defer c.whole.Unlock()
+	for _, s := range c.scopes {
+		for _, keys := range []map[syncproto.Hash]seal.VisitKey{s.keys, s.gateKeys} {
+			for _, k := range keys {
+				k.Wipe()
+			}
+		}
+	}
+	for _, g := range c.gates {
+		g.wipe()
+	}
 	return errors.Join(c.mem.Close(), c.vault.Close())
+}
+
+// Wipe makes everything on this laptop unreadable for good, at once, and locks it. The key file goes first, whatever is
+// running; what was not synced or carried is lost. See vault.Wipe.
+func (c *Client) Wipe(ctx context.Context) error {
+	return errors.Join(c.vault.Wipe(ctx), c.Close())
 }
 
 // Vault returns the encrypted store, for changing secrets and wiping.
@@ -247,7 +281,7 @@ func (c *Client) Person() (syncproto.Member, error) {
 // load reads the whole vault into memory.
 func load(ctx context.Context, cfg Config, v *vault.Vault) (*Client, error) {
 	c := &Client{cfg: cfg, vault: v, feeds: map[syncproto.ScopeID]*ownFeed{}, scopes: map[syncproto.ScopeID]*scopeKeys{},
-		spoiled: map[syncproto.ChangesetID]bool{}, noted: map[Incident]bool{}, refused: map[syncproto.ScopeID]bool{},
+		gates: map[syncproto.ScopeID]*gate{}, away: map[syncproto.ScopeID]awayVisit{}, spoiled: map[syncproto.ChangesetID]bool{}, noted: map[Incident]bool{}, refused: map[syncproto.ScopeID]bool{},
 		receipts: map[syncproto.ChangesetID]receiptState{}, aliases: map[aliasKey][]syncproto.EntityID{}, signed: map[syncproto.FeedID]signedUpTo{},
 		templates: newTemplates(), checklists: newChecklistCache()}
 	var dev deviceKeys
@@ -275,6 +309,9 @@ func load(ctx context.Context, cfg Config, v *vault.Vault) (*Client, error) {
 	}
 	if err := c.redoAll(ctx); err != nil {
 		return nil, errors.Join(fmt.Errorf("signing refused work again: %w", err), c.mem.Close())
+	}
+	if err := c.sweepPending(ctx); err != nil {
+		return nil, errors.Join(err, c.mem.Close())
 	}
 	return c, nil
 }
@@ -332,7 +369,7 @@ func (c *Client) loadSmall(ctx context.Context) error {
 	}
 	c.server.Store(server)
 	c.check.Store(check)
-	return nil
+	return c.loadAway(ctx)
 }
 
 // noticeRestore handles a vault that was put back from a copy: no question to the user, no append to an old feed.

@@ -17,7 +17,8 @@ type BundleReport struct {
 	Fresh      int    `json:"fresh"` // that were not here before
 	Receipts   int    `json:"receipts"`
 	Roster     int    `json:"roster"`
-	Bad        int    `json:"bad"` // items that do not verify; the rest was taken
+	Bad        int    `json:"bad"`            // items that do not verify; the rest was taken
+	Away       int    `json:"away,omitempty"` // of visits that were removed from this laptop: not taken, see BringBack
 	Complete   bool   `json:"complete"`
 	Damage     string `json:"damage,omitempty"`
 }
@@ -122,8 +123,8 @@ func (c *Client) ImportBundle(ctx context.Context, r io.Reader) (BundleReport, e
 	var rep BundleReport
 	var packets [][]byte
 	flush := func() error {
-		n, bad, err := c.importPackets(ctx, packets)
-		rep.Fresh, rep.Bad, packets = rep.Fresh+n, rep.Bad+bad, packets[:0]
+		n, bad, away, err := c.importPackets(ctx, packets)
+		rep.Fresh, rep.Bad, rep.Away, packets = rep.Fresh+n, rep.Bad+bad, rep.Away+away, packets[:0]
 		return err
 	}
 	info, err := syncproto.ReadBundle(r, func(item syncproto.BundleItem) error {
@@ -169,7 +170,7 @@ func (c *Client) importRoster(ctx context.Context, rec []byte, rep *BundleReport
 	return err
 }
 
-func (c *Client) importPackets(ctx context.Context, packets [][]byte) (fresh, bad int, err error) {
+func (c *Client) importPackets(ctx context.Context, packets [][]byte) (fresh, bad, away int, err error) {
 	now := uint64(c.cfg.Now().UnixMilli())
 	var arrivals []arrival
 	c.mu.Lock()
@@ -179,13 +180,17 @@ func (c *Client) importPackets(ctx context.Context, packets [][]byte) (fresh, ba
 			bad++
 			continue
 		}
+		if _, ok := c.away[a.cs.Header.Scope]; ok {
+			away++
+			continue
+		}
 		a.received = now
 		arrivals = append(arrivals, a)
 	}
 	unknown, fuller, err := c.sift(ctx, arrivals)
 	if err != nil {
-		return 0, bad, err
+		return 0, bad, away, err
 	}
 	arrivals = append(unknown, fuller...)
-	return len(arrivals), bad, c.absorb(ctx, arrivals, nil)
+	return len(arrivals), bad, away, c.absorb(ctx, arrivals, nil)
 }

@@ -19,7 +19,10 @@ func (c *Client) scopeKeys(id syncproto.ScopeID) *scopeKeys {
 	if s, ok := c.scopes[id]; ok {
 		return s
 	}
-	s := &scopeKeys{keys: map[syncproto.Hash]seal.VisitKey{}}
+	s := &scopeKeys{keys: map[syncproto.Hash]seal.VisitKey{}, gateKeys: map[syncproto.Hash]seal.VisitKey{}}
+	if g := c.gates[id]; g != nil {
+		maps.Copy(s.gateKeys, g.keys)
+	}
 	c.scopes[id] = s
 	return s
 }
@@ -32,7 +35,7 @@ func (c *Client) takeKeys(ctx context.Context, l replica.Logged, cs *syncproto.C
 			continue
 		}
 		var w syncproto.KeyWraps
-		if err := syncproto.DecodeMessage(cs.Ops[i].Clear, &w); err != nil || w.Epoch == 0 {
+		if err := syncproto.DecodeMessage(cs.Ops[i].Clear, &w); err != nil {
 			continue // a wrap that does not parse is for nobody
 		}
 		s := c.scopeKeys(cs.Header.Scope)
@@ -44,18 +47,25 @@ func (c *Client) takeKeys(ctx context.Context, l replica.Logged, cs *syncproto.C
 	return nil
 }
 
-// takeWraps unwraps what is there for one recipient.
+// takeWraps unwraps what is there for one recipient. Only who holds a gate key can wrap it under an epoch, which
+// releases it; nobody's word alone does.
 func (c *Client) takeWraps(ctx context.Context, s *scopeKeys, cs *syncproto.Changeset, w *syncproto.KeyWraps, private seal.PrivateKey, recipient syncproto.DeviceID) error {
 	for _, one := range w.Wraps {
-		if _, had := s.key(w.Commitment); had || one.Recipient != recipient {
+		_, had := s.keys[w.Commitment]
+		if _, atGate := s.gateKeys[w.Commitment]; had || atGate && w.Epoch == syncproto.GateEpoch || one.Recipient != recipient {
 			continue
 		}
 		key, err := seal.Unwrap(private, wrapInfo(cs.Header.Scope, w.Epoch, cs.Header.Device, recipient), one.Wrap)
 		if err != nil || key.Commitment() != w.Commitment {
 			continue // made for somebody else, or spoiled: another holder's wrap may still come
 		}
-		s.keys[w.Commitment] = key
-		if err := c.unlockBodies(ctx, s); err != nil {
+		if w.Epoch == syncproto.GateEpoch {
+			s.gateKeys[w.Commitment] = key
+		} else {
+			s.keys[w.Commitment] = key
+			delete(s.gateKeys, w.Commitment)
+		}
+		if err := c.unlockBodies(ctx, s, w.Commitment); err != nil {
 			return err
 		}
 	}
@@ -79,6 +89,10 @@ func (s *scopeKeys) note(l replica.Logged, w *syncproto.KeyWraps) {
 	n := wrapped{name: keyName{w.Epoch, w.Commitment}, row: uint64(l.Row), author: l.Device, effective: l.Quarantine == "" || l.Admitted}
 	for _, one := range w.Wraps {
 		n.recipients = append(n.recipients, one.Recipient)
+	}
+	if w.Epoch == syncproto.GateEpoch {
+		s.gateWraps = append(s.gateWraps, n)
+		return
 	}
 	s.wraps = append(s.wraps, n)
 }
@@ -142,20 +156,30 @@ func (c *Client) judgeKeys(ctx context.Context, scopes map[syncproto.ScopeID]boo
 		if scopes != nil && !scopes[id] {
 			continue
 		}
-		changed := false
-		for i := range s.wraps {
-			l, err := c.rep.Row(ctx, s.wraps[i].row)
-			if err != nil {
-				return err
-			}
-			now := l.Quarantine == "" || l.Admitted
-			changed, s.wraps[i].effective = changed || now != s.wraps[i].effective, now
+		changed, err := c.judgeWraps(ctx, s.wraps)
+		if err != nil {
+			return err
+		}
+		if _, err := c.judgeWraps(ctx, s.gateWraps); err != nil {
+			return err
 		}
 		if changed {
 			s.choose()
 		}
 	}
 	return nil
+}
+
+func (c *Client) judgeWraps(ctx context.Context, wraps []wrapped) (changed bool, err error) {
+	for i := range wraps {
+		l, err := c.rep.Row(ctx, wraps[i].row)
+		if err != nil {
+			return false, err
+		}
+		now := l.Quarantine == "" || l.Admitted
+		changed, wraps[i].effective = changed || now != wraps[i].effective, now
+	}
+	return changed, nil
 }
 
 // judges reports whether a changeset may change which others take effect.
@@ -170,11 +194,15 @@ func wrapInfo(scope syncproto.ScopeID, epoch uint64, author, recipient syncproto
 }
 
 // unlockBodies shows the values of sealed bodies whose key has now come.
-func (c *Client) unlockBodies(ctx context.Context, s *scopeKeys) error {
+func (c *Client) unlockBodies(ctx context.Context, s *scopeKeys, key syncproto.Hash) error {
 	waiting := s.locked
 	s.locked = nil
 	var list []shown
 	for _, w := range waiting {
+		if w.key != key {
+			s.locked = append(s.locked, w)
+			continue
+		}
 		l, err := c.rep.Row(ctx, w.row)
 		if err != nil {
 			return err
@@ -189,10 +217,13 @@ func (c *Client) unlockBodies(ctx context.Context, s *scopeKeys) error {
 		}
 		list = append(list, values...)
 	}
-	if len(list) > 0 {
-		c.checklists.movedAll()
+	if err := c.show(ctx, list); err != nil {
+		return err
 	}
-	return c.show(ctx, list)
+	if len(list) > 0 {
+		c.checklists.movedAll() // only now: who reads meanwhile does not have them
+	}
+	return nil
 }
 
 // recoveryID names the organisation's recovery key as the recipient of a wrap.
@@ -275,10 +306,15 @@ func (c *Client) shareKey(ctx context.Context, id syncproto.ScopeID, st *syncpro
 		return c.newEpoch(ctx, id, s, holders)
 	}
 	changes, wraps, err := c.missingWraps(id, s, holders)
+	if err != nil {
+		return 0, err
+	}
+	more, moreWraps, err := c.missingGateWraps(id, s, st)
+	changes, wraps = append(changes, more...), wraps+moreWraps
 	if err != nil || len(changes) == 0 {
 		return 0, err
 	}
-	_, err = c.save(ctx, id, changes, nil)
+	_, err = c.saveAll(ctx, id, changes) // of many keys more than one changeset
 	return wraps, err
 }
 
@@ -389,6 +425,6 @@ func (c *Client) recoverScope(ctx context.Context, id syncproto.ScopeID, private
 	if err != nil || len(changes) == 0 {
 		return 0, err
 	}
-	_, err = c.save(ctx, id, changes, nil)
+	_, err = c.saveAll(ctx, id, changes)
 	return 1, err
 }

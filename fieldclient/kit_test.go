@@ -63,6 +63,27 @@ func (o *team) append(rec syncproto.RosterRecord) {
 // laptop makes a person with a role and a laptop.
 func (o *team) laptop(name string, role syncproto.Role, region string) *laptop {
 	o.t.Helper()
+	l := o.client(name)
+	id, _ := syncproto.RandomID(rand.Reader)
+	grant, _ := syncproto.RandomID(rand.Reader)
+	l.person = id
+	o.append(syncproto.RosterRecord{Member: &syncproto.Member{Person: id, Name: name}})
+	o.append(syncproto.RosterRecord{Grant: &syncproto.Grant{ID: grant, Person: id, Role: role, Region: region}})
+	o.append(syncproto.RosterRecord{Device: l.certificate(id, name)})
+	return l
+}
+
+// second makes another laptop of a person.
+func (o *team) second(of *laptop) *laptop {
+	o.t.Helper()
+	l := o.client(of.name)
+	l.person = of.person
+	o.append(syncproto.RosterRecord{Device: l.certificate(of.person, of.name+" 2")})
+	return l
+}
+
+func (o *team) client(name string) *laptop {
+	o.t.Helper()
 	dir := o.t.TempDir()
 	cfg := Config{Vault: vault.Config{Dir: filepath.Join(dir, "data"), StateDir: filepath.Join(dir, "state"), KDF: quickKDF},
 		Now: time.Now, Rand: rand.Reader, App: "test"}
@@ -75,12 +96,6 @@ func (o *team) laptop(name string, role syncproto.Role, region string) *laptop {
 	if err := c.vault.InTx(context.Background(), func(tx *vault.Tx) error { return putState(tx, statePending, root) }); err != nil {
 		o.t.Fatal(err)
 	}
-	id, _ := syncproto.RandomID(rand.Reader)
-	grant, _ := syncproto.RandomID(rand.Reader)
-	l.person = id
-	o.append(syncproto.RosterRecord{Member: &syncproto.Member{Person: id, Name: name}})
-	o.append(syncproto.RosterRecord{Grant: &syncproto.Grant{ID: grant, Person: id, Role: role, Region: region}})
-	o.append(syncproto.RosterRecord{Device: c.certificate(id, name)})
 	o.t.Cleanup(func() { l.Client.Close() })
 	o.laptops = append(o.laptops, l)
 	return l

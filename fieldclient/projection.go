@@ -25,6 +25,7 @@ CREATE TABLE value (
   field     INTEGER NOT NULL,
   value     BLOB NOT NULL
 ) STRICT;
+CREATE INDEX value_blob ON value (field) WHERE field = 2706; -- evidence.blob: which sealed originals are named
 CREATE UNIQUE INDEX value_place ON value (changeset, place);
 CREATE VIRTUAL TABLE search USING fts5(text, content='', contentless_delete=1, tokenize='unicode61 remove_diacritics 2');
 `

@@ -153,7 +153,7 @@ func (s *syncRun) proveOwn(ctx context.Context, prover prooflog.Prover, at *chec
 		proven = append(proven, p.id)
 		s.progress(Progress{Phase: "proofs", Done: uint64(len(proven))})
 	}
-	s.report.Proven = len(proven)
+	s.report.Proven += len(proven)
 	return s.c.mark(ctx, proven, at.Size)
 }
 

@@ -197,6 +197,9 @@ func (c *Client) redactOne(ctx context.Context, e replica.Erasure) error {
 	if payload, err = syncproto.EncodeMessage(s); err != nil {
 		return err
 	}
+	if err := c.dropErased(ctx, e); err != nil { // before the values: a crash between the two is made good at the next unlock
+		return err
+	}
 	if err := c.vault.InTx(ctx, func(tx *vault.Tx) error { return tx.Replace(e.Ext, rowPacket, payload) }); err != nil {
 		return err
 	}

@@ -59,7 +59,7 @@ func (c *Client) openVisit(ctx context.Context, region string, team []syncproto.
 		return scope, err
 	}
 	name := keyName{1, key.Commitment()}
-	c.scopes[scope] = &scopeKeys{current: name, first: name.commitment, keys: map[syncproto.Hash]seal.VisitKey{name.commitment: key}}
+	c.scopes[scope] = &scopeKeys{current: name, first: name.commitment, keys: map[syncproto.Hash]seal.VisitKey{name.commitment: key}, gateKeys: map[syncproto.Hash]seal.VisitKey{}}
 	if _, err := c.save(ctx, scope, changes, opening); err != nil {
 		delete(c.scopes, scope)
 		return scope, err
@@ -142,10 +142,14 @@ func (c *Client) itemID(scope syncproto.ScopeID, item, instance string) (id sync
 	if !ok {
 		return id, errNoKey
 	}
+	return deriveID(key, item, instance), nil
+}
+
+func deriveID(key seal.VisitKey, item, instance string) (id syncproto.EntityID) {
 	m := hmac.New(sha256.New, key.Bytes())
 	fmt.Fprintf(m, "kua/item/1\x00%s\x00%s", item, instance)
 	copy(id[:], m.Sum(nil))
-	return id, nil
+	return id
 }
 
 // Target names a field of a record and what the person saw of it. An edit refers to nothing else: what arrived between

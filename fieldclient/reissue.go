@@ -47,6 +47,13 @@ func (c *Client) reissue(ctx context.Context, feed syncproto.FeedID, from uint64
 	if again { // a third signature would end the same, and every sync would add one
 		return 0, c.noteOnce(ctx, Incident{What: what + " that was signed again for it already; it stays here, carry it on a courier bundle", Scope: scope.String()})
 	}
+	closed, err := c.closedAtGate(ctx, mine)
+	if err != nil {
+		return 0, err
+	}
+	if closed {
+		return 0, c.leaveFeed(ctx, scope, feed, what+"; a part is sealed at the gate: it stays here until that is released, carry it on a courier bundle")
+	}
 	if err := c.setAside(ctx, mine, what); err != nil {
 		return 0, err
 	}
@@ -216,7 +223,7 @@ func (c *Client) keyOfRefused(ctx context.Context, cs *syncproto.Changeset) erro
 		if err := c.takeWraps(ctx, s, cs, &w, c.keys.sealing, c.keys.device.ID); err != nil {
 			return err
 		}
-		if _, held := s.key(w.Commitment); held && s.current == (keyName{}) {
+		if _, held := s.keys[w.Commitment]; held && s.current == (keyName{}) {
 			s.current, s.first = keyName{w.Epoch, w.Commitment}, w.Commitment
 		}
 	}

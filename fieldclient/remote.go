@@ -37,6 +37,7 @@ type Remote struct {
 	nonce   string
 	access  string
 	expires time.Time
+	piece   int64 // bytes of the next piece of an attachment; 0 before the first
 }
 
 const (

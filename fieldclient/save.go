@@ -85,6 +85,17 @@ func (c *Client) sign(ctx context.Context, scope syncproto.ScopeID, changes []Ch
 	if c.broken != nil {
 		return c.broken
 	}
+	if _, away := c.away[scope]; away {
+		return ErrAway
+	}
+	if err := c.ensureGate(ctx, scope); err != nil {
+		return err
+	}
+	return c.signUnder(ctx, scope, c.sealingKey(scope), changes, may, also)
+}
+
+// signUnder is sign under a given key.
+func (c *Client) signUnder(ctx context.Context, scope syncproto.ScopeID, name keyName, changes []Change, may func(*syncproto.Changeset) error, also func(*vault.Tx, *syncproto.Changeset) error) error {
 	f, err := c.feedFor(scope)
 	if err != nil {
 		return err
@@ -93,7 +104,7 @@ func (c *Client) sign(ctx context.Context, scope syncproto.ScopeID, changes []Ch
 	if err != nil {
 		return err
 	}
-	sealer, err := c.sealer(scope, &u.Header)
+	sealer, err := c.sealer(scope, name, &u.Header)
 	if err != nil {
 		return err
 	}
@@ -157,17 +168,28 @@ func (c *Client) unsigned(ctx context.Context, scope syncproto.ScopeID, f ownFee
 	return u, nil
 }
 
-// sealer gives the scope's newest key to the header and seals under it; the registry is in clear.
-func (c *Client) sealer(scope syncproto.ScopeID, h *syncproto.Header) (syncproto.Sealer, error) {
+// sealingKey names what the next save in a scope is sealed under: the gate key of this unlock in gate mode, else the
+// scope's newest key.
+func (c *Client) sealingKey(scope syncproto.ScopeID) keyName {
+	if g := c.gates[scope]; g != nil {
+		return keyName{syncproto.GateEpoch, g.now}
+	}
+	if s := c.scopes[scope]; s != nil {
+		return s.current
+	}
+	return keyName{}
+}
+
+// sealer gives a key of the scope to the header and seals under it; the registry is in clear.
+func (c *Client) sealer(scope syncproto.ScopeID, name keyName, h *syncproto.Header) (syncproto.Sealer, error) {
 	if scope == c.rep.Roster().Registry() {
 		return nil, nil
 	}
-	s := c.scopes[scope]
-	key, ok := s.now()
+	key, ok := c.scopes[scope].key(name.commitment)
 	if !ok {
 		return nil, errNoKey
 	}
-	h.Key = &syncproto.KeyRef{Epoch: s.current.epoch, Commitment: key.Commitment()}
+	h.Key = &syncproto.KeyRef{Epoch: name.epoch, Commitment: name.commitment}
 	return func(aad, plaintext []byte) ([]byte, error) {
 		if len(plaintext) > syncproto.MaxPacket {
 			return nil, syncproto.Refuse(syncproto.CodeTooLarge, "%d bytes of values, the limit is %d", len(plaintext), syncproto.MaxPacket)
@@ -264,6 +286,7 @@ func (c *Client) commit(ctx context.Context, cs *syncproto.Changeset, f ownFeed,
 		return errors.Join(err, c.rebuild(inside))
 	}
 	c.feeds[cs.Header.Scope] = &f
+	c.saves.Add(1)
 	return c.inMemory(ctx, func(ctx context.Context) error {
 		if failed != nil {
 			return failed

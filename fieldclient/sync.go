@@ -13,31 +13,43 @@ import (
 	"kua/syncproto"
 )
 
-// Progress says how far a long operation has come. Done and Total are changesets; Total is 0 while it is unknown.
+// Progress says how far a long operation has come. Done and Total are changesets, or attachments in the phase of these; Total
+// is 0 while it is unknown.
 type Progress struct {
-	Phase string // roster, send, receive, proofs
+	Phase string // roster, send, receive, proofs, attachments
 	Scope syncproto.ScopeID
 	Done  uint64
 	Total uint64
+
+	BytesDone, BytesTotal uint64 // of attachments; 0 in other phases
 }
+
+// PhaseAttachments is the phase in which sealed originals go up or come down: after all text.
+const PhaseAttachments = "attachments"
 
 // Report says what a sync did.
 type Report struct {
-	Sent        int             `json:"sent"`
-	Received    int             `json:"received"`
-	Quarantined int             `json:"quarantined"` // of what was sent
-	Held        int             `json:"held"`        // of what was sent
-	Reissued    int             `json:"reissued"`    // refused by the server, signed again in a new feed
-	Bad         int             `json:"bad"`         // from the server, and not verifiable
-	KeysShared  int             `json:"keysShared"`
-	Proven      int             `json:"proven"`
-	Scopes      int             `json:"scopes"`
-	ConfirmedAt int64           `json:"confirmedAt"` // Unix milliseconds by the server's clock
-	Epoch       syncproto.Hash  `json:"epoch"`
-	NewEpoch    bool            `json:"newEpoch,omitempty"` // the server was restored; what it lost was sent again
-	Warnings    []string        `json:"warnings,omitempty"`
-	Refused     map[string]int  `json:"refused,omitempty"` // by code
-	refusedIDs  map[string]bool // of this run: not offered twice
+	Sent        int            `json:"sent"`
+	Received    int            `json:"received"`
+	Quarantined int            `json:"quarantined"` // of what was sent
+	Held        int            `json:"held"`        // of what was sent
+	Reissued    int            `json:"reissued"`    // refused by the server, signed again in a new feed
+	Bad         int            `json:"bad"`         // from the server, and not verifiable
+	KeysShared  int            `json:"keysShared"`
+	Proven      int            `json:"proven"`
+	Scopes      int            `json:"scopes"`
+	Away        int            `json:"away,omitempty"` // visits on the server that were removed from this laptop: see BringBack
+	ConfirmedAt int64          `json:"confirmedAt"`    // Unix milliseconds by the server's clock
+	Epoch       syncproto.Hash `json:"epoch"`
+	NewEpoch    bool           `json:"newEpoch,omitempty"` // the server was restored; what it lost was sent again
+	Warnings    []string       `json:"warnings,omitempty"`
+	Refused     map[string]int `json:"refused,omitempty"` // by code
+
+	Attachments        int   `json:"attachments"`        // sealed originals that the server has whole since this sync
+	AttachmentBytes    int64 `json:"attachmentBytes"`    // that were sent
+	AttachmentsWaiting int   `json:"attachmentsWaiting"` // that are here and not whole at the server
+
+	refusedIDs map[string]bool // of this run: not offered twice
 }
 
 // syncRun is one run of Sync.
@@ -50,6 +62,9 @@ type syncRun struct {
 	batch    int                        // changesets of the next push; adapts
 	doubts   []syncproto.ChangesetID    // of which the server's receipt names another body than was sent
 	forked   map[syncproto.ScopeID]bool // scopes in which the server holds another branch of some feed
+	saves    uint64                     // of the laptop when the text of this sync began
+	lane     lane
+	tried    map[blobID]bool // attachments that this server did not take
 }
 
 // Sync brings everything that the server lacks to it, and everything new from it. It may be broken off anywhere and
@@ -58,14 +73,35 @@ func (c *Client) Sync(ctx context.Context, r *Remote, progress func(Progress)) (
 	if progress == nil {
 		progress = func(Progress) {}
 	}
-	s := &syncRun{c: c, r: r, progress: progress, batch: 200, forked: map[syncproto.ScopeID]bool{}}
+	c.underway.RLock()
+	defer c.underway.RUnlock()
+	s := &syncRun{c: c, r: r, progress: progress, batch: 200, forked: map[syncproto.ScopeID]bool{}, tried: map[blobID]bool{}}
 	s.report.Refused, s.report.refusedIDs = map[string]int{}, map[string]bool{}
-	for _, step := range []func(context.Context) error{s.greet, s.roster, s.shareKeys, s.scopes, s.bodies, s.redactions, s.proofs} {
-		if err := step(ctx); err != nil {
+	for {
+		err := s.text(ctx)
+		if err == nil {
+			err = s.attachments(ctx)
+		}
+		if errors.Is(err, errTextFirst) {
+			continue
+		}
+		if err != nil {
 			return s.report, fmt.Errorf("syncing: %w", err)
 		}
+		return s.report, nil
 	}
-	return s.report, nil
+}
+
+// text brings everything but attachments.
+func (s *syncRun) text(ctx context.Context) error {
+	s.saves = s.c.saves.Load()
+	for _, step := range []func(context.Context) error{s.greet, s.roster, s.shareKeys, s.scopes, s.bodies, s.redactions, s.proofs} {
+		if err := step(ctx); err != nil {
+			return err
+		}
+	}
+	s.doubts = nil
+	return nil
 }
 
 // bodies warns of changesets whose values the server holds in another form than they were sent. After an erasure, of
@@ -109,7 +145,7 @@ func (s *syncRun) greet(ctx context.Context) error {
 	if err != nil && !errors.Is(err, vault.ErrNotFound) {
 		return err
 	}
-	s.report.NewEpoch = err == nil && last != hello.Epoch
+	s.report.NewEpoch = s.report.NewEpoch || err == nil && last != hello.Epoch
 	s.c.mu.Lock()
 	s.c.clock = clock
 	s.c.mu.Unlock()
@@ -233,8 +269,9 @@ func (c *Client) takeRoster(ctx context.Context, records [][]byte) error {
 	})
 }
 
-func (s *syncRun) shareKeys(ctx context.Context) (err error) {
-	s.report.KeysShared, err = s.c.ShareKeys(ctx)
+func (s *syncRun) shareKeys(ctx context.Context) error {
+	shared, err := s.c.ShareKeys(ctx)
+	s.report.KeysShared += shared
 	return err
 }
 
@@ -248,6 +285,10 @@ func (s *syncRun) scopes(ctx context.Context) error {
 			return err
 		}
 		s.report.Warnings = append(s.report.Warnings, "this laptop was revoked: its work is delivered, nothing is fetched")
+	}
+	listed, err := s.withoutAway(ctx, listed)
+	if err != nil {
+		return err
 	}
 	registry := s.c.rep.Roster().Registry()
 	ids, listedOnce := []syncproto.ScopeID{registry}, map[syncproto.ScopeID]bool{registry: true}

@@ -2,9 +2,10 @@ package fieldclient
 
 import (
 	"context"
+	"crypto/sha256"
 	"errors"
 	"fmt"
-	"maps"
+	"io"
 
 	"kua/internal/replica"
 	"kua/syncproto"
@@ -27,8 +28,10 @@ type Verification struct {
 	Receipts    int      `json:"receipts"` // entries that a server of the roster signed
 	Quarantined int      `json:"quarantined"`
 	Held        int      `json:"held"`
-	Refused     int      `json:"setAside"` // own work that a server refused, kept as evidence
-	Faults      []string `json:"faults"`   // what does not hold; empty where all is well
+	Refused     int      `json:"setAside"`             // own work that a server refused, kept as evidence
+	Attachments int      `json:"attachments"`          // sealed originals that are what their records say
+	Absent      int      `json:"attachmentsElsewhere"` // that records name and this laptop does not hold, or cannot open
+	Faults      []string `json:"faults"`               // what does not hold; empty where all is well
 }
 
 // maxFaults bounds a report on a store that is broken through and through.
@@ -54,6 +57,7 @@ func (c *Client) Verify(ctx context.Context) (Verification, error) {
 		return v.out, err
 	}
 	defer mem.Close()
+	defer v.dropKeys()
 	if err := v.run(ctx, mem); err != nil {
 		return v.out, fmt.Errorf("verifying: %w", err)
 	}
@@ -67,6 +71,9 @@ func (v *verifying) run(ctx context.Context, mem *projection) (err error) {
 	last := v.c.vault.Last()
 	v.takeKeys()
 	if err := v.scan(ctx, 0, last); err != nil {
+		return err
+	}
+	if err := v.attachments(ctx); err != nil {
 		return err
 	}
 	// What was saved meanwhile is little. Work stops while it is read, and while both sides are compared.
@@ -89,10 +96,26 @@ func (v *verifying) takeKeys() {
 	v.copyKeys()
 }
 
+// copyKeys makes keys of its own from those of the laptop, which a lock wipes at any time.
 func (v *verifying) copyKeys() {
+	v.dropKeys()
 	v.keys = map[syncproto.Hash]seal.VisitKey{}
 	for _, s := range v.c.scopes {
-		maps.Copy(v.keys, s.keys)
+		for _, keys := range []map[syncproto.Hash]seal.VisitKey{s.gateKeys, s.keys} {
+			for commitment, k := range keys {
+				b := k.Bytes()
+				if own, err := seal.ParseVisitKey(b); err == nil {
+					v.keys[commitment] = own
+				}
+				clear(b)
+			}
+		}
+	}
+}
+
+func (v *verifying) dropKeys() {
+	for _, k := range v.keys {
+		k.Wipe()
 	}
 }
 
@@ -227,6 +250,45 @@ func (v *verifying) flush(ctx context.Context) error {
 			v.fault("changeset %s: %s: %s", o.ID, o.Code, o.Detail)
 		}
 	}
+	return err
+}
+
+// attachments reads every sealed original that is here, and holds it and what it opens to against the hashes in its record.
+// Restricted ones too: nothing of them is shown.
+func (v *verifying) attachments(ctx context.Context) error {
+	for _, s := range v.c.rep.Scopes() {
+		list, err := v.c.Evidence(ctx, s.Scope)
+		if err != nil {
+			return err
+		}
+		for i := range list {
+			if !list[i].Held || list[i].Locked {
+				v.out.Absent++
+				continue
+			}
+			if err := v.c.checkOriginal(ctx, &list[i]); ctx.Err() != nil {
+				return ctx.Err()
+			} else if err != nil {
+				v.fault("evidence %s: %v", list[i].Record, err)
+				continue
+			}
+			v.out.Attachments++
+		}
+	}
+	return nil
+}
+
+// checkOriginal reads an original to its end.
+func (c *Client) checkOriginal(ctx context.Context, v *EvidenceView) error {
+	o, err := c.open(v)
+	if err != nil {
+		return err
+	}
+	defer o.Close()
+	if o.Size() != v.Size {
+		return fmt.Errorf("the original has %d bytes, its record says %d", o.Size(), v.Size)
+	}
+	_, err = pour(ctx, io.Discard, sha256.New(), o)
 	return err
 }
 

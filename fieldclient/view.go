@@ -19,6 +19,7 @@ type Statement struct {
 	Device    syncproto.DeviceID    `json:"device"`
 	Value     string                `json:"value"`
 	Locked    bool                  `json:"locked,omitempty"` // the visit key has not come to this laptop
+	Gate      bool                  `json:"gate,omitempty"`   // locked, because it was sealed at the gate: see ReleaseGate
 	Written   int64                 `json:"written"`          // Unix milliseconds by the author's clock
 	Corrected int64                 `json:"corrected"`        // the same by the author's last contact with a server; 0 unknown
 	ErrorMs   int64                 `json:"correctedError"`   // half width of Corrected, milliseconds
@@ -293,8 +294,12 @@ func (c *Client) fill(ctx context.Context, st *Statement, cs *syncproto.Changese
 	st.raw = raw
 	if raw != nil && spec != nil {
 		st.Value = spec.FormatValue(raw)
+		if spec.ID == evidenceKey {
+			st.Value = "(sealed)"
+		}
 	}
 	st.Locked = raw == nil && st.Fate != syncproto.FateErased.String() && cs.Body.Form == syncproto.BodySealed
+	st.Gate = st.Locked && cs.Header.Key != nil && cs.Header.Key.Epoch == syncproto.GateEpoch
 	if next := st.Index + 1; st.Kind == syncproto.KindResolve && next < len(cs.Ops) && cs.Ops[next].Field == ReasonField {
 		reason, err := c.value(ctx, syncproto.OpRef{Changeset: uint64(l.Row), Index: next})
 		if err != nil {

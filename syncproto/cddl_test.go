@@ -86,7 +86,8 @@ func TestTheDocumentKnowsEveryWord(t *testing.T) {
 			t.Errorf("code %s is not in the document", c)
 		}
 	}
-	for _, c := range []Context{ContextChangeset, ContextRoster, ContextReceipt, ContextBundle, ContextSnapshot, ContextEnrol} {
+	for _, c := range []Context{ContextChangeset, ContextRoster, ContextReceipt, ContextBundle, ContextSnapshot, ContextEnrol,
+		ContextIdentityRequest, ContextIdentityOpening} {
 		if !strings.Contains(doc, string(c)) {
 			t.Errorf("context %s is not in the document", c)
 		}

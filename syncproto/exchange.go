@@ -163,10 +163,14 @@ type HistoryItem struct {
 	Field    Field       `cbor:"11,keyasint" json:"field"`
 }
 
+// GateEpoch stands outside the succession of epochs: a key of epoch 0 is a gate key, which its maker forgets and no
+// program passes on to the people in the building by itself. Releasing it is wrapping it under an epoch (docs/protocol.md §7).
+const GateEpoch = 0
+
 // KeyWraps is the clear part of a key-wrap operation: one visit-key epoch for each entitled device, and for the
 // organisation's recovery key (docs/protocol.md §7).
 type KeyWraps struct {
-	Epoch      uint64    `cbor:"1,keyasint"`
+	Epoch      uint64    `cbor:"1,keyasint"` // from 1, or GateEpoch
 	Commitment Hash      `cbor:"2,keyasint"`
 	Wraps      []KeyWrap `cbor:"3,keyasint"`
 }

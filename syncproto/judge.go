@@ -184,6 +184,29 @@ func (r *Roster) holdsKey(p PersonID, s *Standing) bool {
 	return false
 }
 
+// Custodians returns the newest active device of every member whom the roster makes a custodian of a region, in the
+// order of the members' ids.
+func (r *Roster) Custodians(region string) []Device {
+	newest := map[PersonID]*RosterDevice{}
+	for _, d := range r.devices {
+		old := newest[d.Owner]
+		if !d.Revoked() && r.IsCustodian(d.Owner, region) && (old == nil || d.from > old.from) {
+			newest[d.Owner] = d
+		}
+	}
+	out := make([]Device, 0, len(newest))
+	for _, d := range newest {
+		out = append(out, d.Device)
+	}
+	slices.SortFunc(out, func(a, b Device) int { return slices.Compare(a.Owner[:], b.Owner[:]) })
+	return out
+}
+
+// IsCustodian reports whether the newest roster makes a person a custodian of a region, or with "" of any.
+func (r *Roster) IsCustodian(p PersonID, region string) bool {
+	return slices.ContainsFunc(r.ActiveGrants(p), func(g Grant) bool { return g.Role == RoleCustodian && covers(g.Region, region) })
+}
+
 // Verdict is what Judge says of a changeset.
 type Verdict struct {
 	Person     PersonID

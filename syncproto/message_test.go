@@ -23,6 +23,8 @@ func messages() []any {
 		&OfferAnswer{[]FeedWant{{feed, 1}}, []FeedHead{{feed, 1, Short{2}}}, true, 1, Hash{2}, []FeedID{feed}},
 		&PushAnswer{[]PushResult{{cs, StatusRefused, CodeMalformed, "d", true}}, []byte{1}},
 		&PullItem{1, []byte{2}, 3}, &PullEnd{Cursor{Hash{1}, 2}, true, 3}, &ScopeInfo{ScopeID{1}, 2}, &Redaction{cs, []byte{1}, []uint64{2}},
+		&IdentityFile{[]byte{1}, []byte{2}}, &IdentityRequest{ScopeID{1}, EntityID{2}, Hash{3}, DeviceID{4}, DeviceID{5}, DeviceID{6}, "r", pos},
+		&IdentityOpening{Hash{1}, DeviceID{2}, "r", pos}, &IdentityHalf{[]byte{1}, []byte{2}, []byte{3}}, &IdentityOpened{[]byte{1}, []byte{2}, []byte{3}},
 		&SnapshotManifest{ScopeID{1}, Hash{2}, 3, []Chunk{{Hash{1}, 2, 3}}},
 		&AttentionItem{id, []string{"heads"}, []Field{2201}, &feed, &cs, CodeFork},
 		&HistoryItem{cs, 1, KindSet, DeviceID{1}, PersonID{2}, 3, 4, "head", []string{"x"}, id, 2201},

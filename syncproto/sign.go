@@ -20,6 +20,9 @@ const (
 	ContextBundle    Context = "kua/bundle/1"
 	ContextSnapshot  Context = "kua/snapshot/1"
 	ContextEnrol     Context = "kua/enrol/1"
+
+	ContextIdentityRequest Context = "kua/identity-request/1"
+	ContextIdentityOpening Context = "kua/identity-opening/1"
 )
 
 // protectedEdDSA is the only protected header that version 1 accepts: {1: -8}, that is EdDSA with an Ed25519 key

@@ -196,6 +196,10 @@ func (f *FieldSpec) FormatValue(b []byte) string {
 		if s, ok := formatDecimal(&c); ok {
 			return s
 		}
+	case TypeBytes: // keys and sealed values are nothing to show
+		if p, ok := BytesOf(b); ok {
+			return fmt.Sprintf("(%d bytes)", len(p))
+		}
 	case TypeRef:
 		var id EntityID
 		if c.fixed(id[:]) == nil && c.done() {

@@ -217,6 +217,8 @@ var Vocabulary = []EntityKind{
 		{2752, "sealed", TypeBytes, Shared, 0, nil, "sealed to both custodians"},
 		{2753, "reason", TypeText, Shared, 0, nil, "why the identity is kept"},
 		{2754, "custodians", TypeCodes, Shared, 0, nil, "the two laptops that it is sealed to, the first one first"},
+		{2755, "request", TypeLong, Personal, RightLead, nil, "why somebody asked the custodians to open it"},
+		{2756, "opened", TypeBytes, Personal, RightLead, nil, "what both custodians signed when they opened it"},
 	}},
 	{ID: 2800, Name: "recommendation", Sealed: true, Help: "what the group recommends, and what became of it", Fields: []FieldSpec{
 		{2801, "text", TypeLong, Shared, 0, nil, "the recommendation"},

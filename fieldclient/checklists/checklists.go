@@ -11,6 +11,10 @@
 // what the author of the answer needs beyond writing; kua::review says in which language a native speaker still has to
 // look at the words. A row of the type include takes items from another table.
 //
+// The table norms is no checklist: it holds the figures that measurements are compared with, international and national,
+// each with the days on which it is in force and whether somebody has held it against its source. A figure of it stands
+// in no hint of a checklist. The registry's own norms go before those of the same key.
+//
 // The scales have no word for not checked, not applicable and access refused: these are silences of an answer and no
 // values of a question. Only QualityRights has N/A on its own scale, and there the choice names its silence.
 package checklists

@@ -15,10 +15,10 @@ var languages = []string{"Қазақша (kk)", "Русский (ru)", "English 
 // words calls f with every text of the tables that people read, in its three languages.
 func words(t *testing.T, f func(where string, texts []string)) {
 	t.Helper()
-	for _, name := range append(names(), "choices") {
+	for _, name := range append(names(), "choices", "norms") {
 		of := readTable(t, name)
 		for _, row := range of.rows {
-			where := name + ": " + of.of(row, "list_name") + " " + of.of(row, "name")
+			where := name + ": " + of.of(row, "list_name") + " " + of.of(row, "name") + of.of(row, "key")
 			for _, column := range []string{"label", "hint", "guidance_hint", "constraint_message"} {
 				var texts []string
 				for _, lang := range languages {
@@ -105,7 +105,7 @@ func TestEachLanguageIsWrittenInItsOwnLetters(t *testing.T) {
 }
 
 func TestKazakhWordsWithoutAnOfficialSourceAreMarkedForReview(t *testing.T) {
-	for _, of := range append(names(), "choices", "settings") {
+	for _, of := range append(names(), "choices", "settings", "norms") {
 		table := readTable(t, of)
 		for _, row := range table.rows {
 			review := table.of(row, "kua::review") + table.of(row, "kua_review")
@@ -117,7 +117,7 @@ func TestKazakhWordsWithoutAnOfficialSourceAreMarkedForReview(t *testing.T) {
 			}
 			official := !slices.ContainsFunc(kazakh, func(text string) bool { return !slices.Contains(officialTerms, text) })
 			if want := map[bool]string{true: "", false: "kk"}[official]; review != want {
-				t.Errorf("%s: %s is marked %q, want %q", of, table.of(row, "name")+table.of(row, "form_id"), review, want)
+				t.Errorf("%s: %s is marked %q, want %q", of, table.of(row, "name")+table.of(row, "form_id")+table.of(row, "key"), review, want)
 			}
 			for _, text := range row {
 				if strings.ContainsAny(text, "✔○◐") || strings.Contains(strings.ToUpper(text), "TODO") {

@@ -6,7 +6,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"time"
 )
 
 // Silence is why a question has no value. It is a state of its own: in expressions it is empty, it satisfies
@@ -181,7 +180,7 @@ func (in *Instance) repeatAt(ref Ref) (*item, error) {
 // Add appends an instance to a repeat, such as /data/cells, and gives its place and what changed.
 func (in *Instance) Add(repeat Ref) (Ref, []Ref, error) {
 	whole, err := in.repeatAt(repeat)
-	if err == nil && (whole.count != free || whole.of.RepeatCount != "" || len(whole.kids) >= MaxInstances) {
+	if err == nil && (whole.count != free || whole.of.RepeatCount != "" || len(whole.kids) >= MaxInstances || in.items >= MaxItems) {
 		err = ErrRepeatCount
 	}
 	if err != nil {
@@ -208,124 +207,15 @@ func (in *Instance) Remove(instance Ref) ([]Ref, error) {
 		return nil, fmt.Errorf("removing %s: %w", instance, err)
 	}
 	whole, i := it.repeat, it.place()-1
+	whole.kids[i].each(func(gone *item) {
+		if !gone.whole {
+			in.items--
+		}
+	})
 	whole.kids = slices.Delete(whole.kids, i, i+1)
 	for _, moved := range whole.kids[i:] {
 		moved.each(in.touch)
 	}
 	in.restructure(whole, i)
 	return in.change(), nil
-}
-
-// typed checks a value against a question's type, and writes it the one way.
-func (in *Instance) typed(it *item, value string) (string, error) {
-	if it.of.Type != "text" && it.of.Data != "string" || it.of.rules[offered] != nil {
-		value = strings.TrimSpace(value)
-	}
-	if value == "" {
-		return "", nil
-	}
-	if len(value) > maxAnswer {
-		return "", fmt.Errorf("%w: it is longer than %d bytes", ErrBadValue, maxAnswer)
-	}
-	switch it.of.Type {
-	case "select_one", "select_one_external", "select_multiple", "rank":
-		return in.chosen(it, value)
-	case "acknowledge", "trigger":
-		if value != "OK" {
-			return "", fmt.Errorf("%w: only OK or nothing", ErrBadValue)
-		}
-		return value, nil
-	}
-	return ofType(it.of.Data, value)
-}
-
-// maxAnswer bounds one answer, in bytes.
-const maxAnswer = 1 << 16
-
-// several reports whether the answer is a list of choices.
-func (s *spec) several() bool { return s.Type == "select_multiple" || s.Type == "rank" }
-
-// chosen checks choices. Several choices are one answer: all of them are right, or none is taken.
-func (in *Instance) chosen(it *item, value string) (string, error) {
-	names := []string{value}
-	if it.of.several() {
-		names = strings.Fields(value)
-	}
-	if it.of.rules[offered] == nil {
-		return strings.Join(names, " "), nil
-	}
-	var allowed []string
-	for _, n := range it.options {
-		allowed = append(allowed, childText(n, it.of.value))
-	}
-	for i, name := range names {
-		if !slices.Contains(allowed, name) {
-			return "", fmt.Errorf("%w: %q is not one of the choices", ErrBadValue, name)
-		}
-		if slices.Contains(names[:i], name) {
-			return "", fmt.Errorf("%w: %q stands in it twice", ErrBadValue, name)
-		}
-	}
-	if it.of.Type == "rank" && len(names) != len(allowed) {
-		return "", fmt.Errorf("%w: every choice has a rank", ErrBadValue)
-	}
-	return strings.Join(names, " "), nil
-}
-
-func ofType(data, value string) (string, error) {
-	bad := func(want string) (string, error) { return "", fmt.Errorf("%w: want %s", ErrBadValue, want) }
-	layouts := map[string][]string{
-		"date":     {"2006-01-02"},
-		"time":     {"15:04:05.999999999Z07:00", "15:04:05.999999999", "15:04Z07:00", "15:04"},
-		"dateTime": {"2006-01-02T15:04:05.999999999Z07:00", "2006-01-02T15:04:05.999999999", "2006-01-02T15:04Z07:00", "2006-01-02T15:04"},
-	}[data]
-	switch data {
-	case "int":
-		n, err := strconv.ParseInt(value, 10, 64)
-		if err != nil {
-			return bad("a whole number such as 12")
-		}
-		return strconv.FormatInt(n, 10), nil
-	case "decimal":
-		if strings.Trim(value, "+-.0123456789") != "" {
-			return bad("a number such as 12.5")
-		}
-		if _, err := strconv.ParseFloat(value, 64); err != nil {
-			return bad("a number such as 12.5")
-		}
-		return strings.TrimPrefix(value, "+"), nil
-	case "geopoint":
-		if !isPoint(value) {
-			return bad("a place such as 51.16 71.47 0 5: latitude, longitude, altitude, accuracy")
-		}
-	case "geotrace", "geoshape":
-		for p := range strings.SplitSeq(strings.TrimSuffix(value, ";"), ";") {
-			if !isPoint(p) {
-				return bad("places parted by semicolons")
-			}
-		}
-	}
-	for _, l := range layouts {
-		if _, err := time.Parse(l, value); err == nil {
-			return value, nil
-		}
-	}
-	if layouts != nil {
-		return bad("a " + data + " such as " + map[string]string{"date": "2026-11-24", "time": "14:30:00", "dateTime": "2026-11-24T14:30:00"}[data])
-	}
-	return value, nil
-}
-
-func isPoint(s string) bool {
-	f := strings.Fields(s)
-	if len(f) < 2 || len(f) > 4 {
-		return false
-	}
-	for i, part := range f {
-		n, err := strconv.ParseFloat(part, 64)
-		if most := []float64{90, 180, 1e6, 1e9}[i]; err != nil || !(n >= -most && n <= most) {
-			return false
-		}
-	}
-	return true
 }

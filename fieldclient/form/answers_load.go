@@ -24,8 +24,8 @@ func (in *Instance) Answers() []Answer {
 	return out
 }
 
-// Load makes a form of answers that were given before: nothing is set by default, everything that is calculated is
-// calculated anew. Answers for which the form has no place are given back.
+// Load makes a form of answers that were given before: nothing is set by default or by a trigger, everything that is
+// calculated is calculated anew. Answers for which the form has no place are given back.
 func (g *Graph) Load(env Env, answers []Answer) (in *Instance, homeless []Answer) {
 	in = g.empty(env, true)
 	for _, a := range answers {
@@ -43,8 +43,8 @@ func (g *Graph) Load(env Env, answers []Answer) (in *Instance, homeless []Answer
 			}
 		}
 	}
+	in.settle() // still quiet: what is calculated now is nobody's change
 	in.quiet = false
-	in.settle()
 	in.take()
 	return in, homeless
 }
@@ -61,7 +61,7 @@ func (in *Instance) grow(ref Ref) *item {
 		if err != nil {
 			continue
 		}
-		for len(whole.kids) < place {
+		for len(whole.kids) < place && in.items < MaxItems {
 			one := in.one(whole, false)
 			whole.kids = append(whole.kids, one)
 			whole.parent.nodes = nil

@@ -37,7 +37,7 @@ func filled(t *testing.T, c formtest.Case) *form.Instance {
 	if err != nil {
 		t.Fatalf("%v %v", err, issues)
 	}
-	in, err := form.NewInstance(tmpl, c.Env())
+	in, err := form.NewInstance(tmpl, formtest.Env())
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -3,7 +3,6 @@ package form
 import (
 	"container/heap"
 	"errors"
-	"fmt"
 	"slices"
 
 	"kua/fieldclient/form/expr"
@@ -42,6 +41,7 @@ type Instance struct {
 	quiet   bool // answers are being loaded: nothing is set by default
 
 	beginning bool // the form is being begun
+	items     int  // questions and sections that were made and not removed
 }
 
 type fault struct {
@@ -103,6 +103,7 @@ func (g *Graph) empty(env Env, quiet bool) *Instance {
 // the beginning of a form every repeat that people count has a first instance, inside such an instance too; what is
 // added later begins with empty repeats, as ODK's does, for how many are in it is for people to say.
 func (in *Instance) make(s *spec, parent *item, first bool) *item {
+	in.items++
 	it := &item{of: s, parent: parent, own: true, relevant: parent.relevant}
 	for _, k := range s.kids {
 		kid := &item{of: k, parent: it, own: true, relevant: it.relevant, whole: true, count: free}
@@ -415,85 +416,5 @@ func (in *Instance) act(f firing) {
 	}
 	if v, ok := in.evaluate(f.act.rule, f.at); ok {
 		in.setAnswer(f.at, v.Answer())
-	}
-}
-
-// relevance passes the relevance of an item on to all below it.
-func (in *Instance) relevance(it *item) {
-	now := it.own && it.parent.relevant
-	if it.repeat != nil && it.repeat.count != free {
-		now = now && it.place() <= it.repeat.count
-	}
-	if now == it.relevant {
-		return
-	}
-	it.relevant = now
-	in.touch(it)
-	if it.of.Kind == KindQuestion {
-		if it.answer != "" {
-			in.reading(it, usesText)
-		}
-		return
-	}
-	for _, k := range it.kids {
-		in.relevance(k)
-	}
-	switch {
-	case it.whole:
-	case it.repeat != nil:
-		in.restructure(it.repeat, 0)
-	}
-}
-
-// restructure lets all be evaluated that depends on which instances a repeat has, and on their places from one on.
-func (in *Instance) restructure(repeat *item, from int) {
-	repeat.parent.nodes = nil
-	var each func(*spec)
-	each = func(s *spec) {
-		for _, rd := range s.readers {
-			if rd.anchor.depth < repeat.of.depth {
-				if top := repeat.parent.around(rd.anchor); top != nil {
-					in.waitWithin(rd.rule, top)
-				}
-			}
-		}
-		for _, k := range s.kids {
-			each(k)
-		}
-	}
-	each(repeat.of)
-	for _, rd := range repeat.of.readers {
-		if rd.use == expr.UsePlace && rd.anchor == repeat.of {
-			for _, one := range repeat.kids[from:] {
-				in.waitWithin(rd.rule, one)
-			}
-		}
-	}
-}
-
-// MaxInstances bounds the instances of one repeat.
-const MaxInstances = 2000
-
-// resize gives a repeat as many instances as its count says. Those beyond it keep their answers, but are not relevant.
-func (in *Instance) resize(repeat *item, n float64) {
-	count := 0
-	if n >= 1 {
-		count = int(min(n, MaxInstances))
-	}
-	if n > MaxInstances {
-		in.faults[fault{repeat, counted}] = fmt.Errorf("the repeat %s has more than %d instances", repeat.of.Name, MaxInstances)
-	}
-	if count == repeat.count {
-		return
-	}
-	repeat.count = count
-	for len(repeat.kids) < count {
-		one := in.one(repeat, in.beginning && len(repeat.kids) == 0)
-		repeat.kids = append(repeat.kids, one)
-		in.begin(one)
-	}
-	in.restructure(repeat, 0)
-	for _, one := range repeat.kids {
-		in.relevance(one)
 	}
 }

@@ -101,7 +101,7 @@ func TestEveryFeatureFollowsTheAnswers(t *testing.T) {
 			[]string{"n ? 1", "+ c", "+ c", "n ? 3", "c[1]/p = 1", "c[2]/p = 2", "c[3]/p = 4", "sum ? 7", "second ? 2", "c[3]/at ? 3", "- c[1]", "sum ? 6", "second ? 4",
 				"c[2]/at ? 2", "c[2]/p ? 4", "c[1]/at ? 1", "n ? 2", "- c[1]", "- c[1]", "sum ? 0", "n ? 0"}},
 		{"repeat count", []string{"type | name | label | repeat_count | calculation | default", "integer|k|K", "begin repeat|c|C|${k}", "integer|p|P|||2", "end repeat", "calculate|sum||| sum(${p})"},
-			[]string{"sum ? 0", "k = 3", "sum ? 6", "c[3]/p = 5", "sum ? 9", "k = 2", "sum ? 4", "k = 3", "sum ? 9", "c[3]/p ? 5", "k = ", "sum ? 0"}},
+			[]string{"sum ? 0", "k = 3", "sum ? 6", "c[3]/p = 5", "sum ? 9", "k = 2", "sum ? 4", "k = 3", "sum ? 9", "c[3]/p ? 5", "k = ", "sum ? 9", "k = 0", "sum ? 0", "k = ", "sum ? 9"}},
 		{"count that the repeat decides", []string{"type | name | label | repeat_count", "begin repeat|c|C|count(${more}[. = 'y']) + 1", "text|more|M", "end repeat"},
 			[]string{"c_count ? 1", "c[1]/more = y", "c_count ? 2", "c[2]/more = y", "c_count ? 3", "c[1]/more = n", "c_count ? 2", "c[3]/more relevant no"}},
 		{"nested repeats", []string{"type | name | label | calculation", "begin repeat|o|O", "begin repeat|i|I", "integer|x|X", "end repeat", "calculate|s||sum(${x})", "end repeat", "calculate|all||sum(${x})"},

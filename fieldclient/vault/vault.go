@@ -236,6 +236,9 @@ func load(ctx context.Context, cfg Config, lock *os.File, id vaultID, k *keys) (
 	if err := finishCreation(cfg); err != nil {
 		return nil, err
 	}
+	if err := prepareBlobs(cfg); err != nil {
+		return nil, err
+	}
 	path := cfg.path(storeName)
 	if err := checkStore(ctx, path, k); err != nil {
 		return nil, err
@@ -353,6 +356,13 @@ func (v *Vault) Close() error {
 	}
 	v.running.Wait()
 	return v.release()
+}
+
+// Closed reports whether the vault has been closed or wiped.
+func (v *Vault) Closed() bool {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	return v.closed
 }
 
 // shut refuses everything that starts from now on; it is false the second time.

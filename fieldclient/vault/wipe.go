@@ -78,7 +78,7 @@ func removeStore(cfg Config) error {
 			errs = append(errs, os.Remove(cfg.path(name+suffix)))
 		}
 	}
-	errs = append(errs, os.Remove(cfg.path(lockName)))
+	errs = append(errs, removeBlobs(cfg), os.Remove(cfg.path(lockName)))
 	for i, err := range errs {
 		if errors.Is(err, os.ErrNotExist) {
 			errs[i] = nil

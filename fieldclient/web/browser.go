@@ -116,7 +116,7 @@ func (b *Browser) args(profile, page string) []string {
 	if b.Firefox {
 		return []string{"-no-remote", "-profile", profile, "-private-window", page}
 	}
-	return []string{"--user-data-dir=" + profile, "--incognito", "--app=" + page,
+	return []string{"--user-data-dir=" + profile, "--incognito", "--app=" + page, "--lang=ru",
 		"--no-first-run", "--no-default-browser-check", "--disable-sync", "--disable-extensions", "--disable-component-extensions-with-background-pages",
 		"--disable-background-networking", "--disable-background-mode", "--disable-component-update", "--disable-default-apps", "--disable-domain-reliability",
 		"--disable-client-side-phishing-detection", "--disable-breakpad", "--disable-crash-reporter", "--disable-session-crashed-bubble", "--disable-quic",

@@ -16,6 +16,8 @@ func events(a *ask) error {
 	s.mu.Lock()
 	s.streams[c] = true
 	s.mu.Unlock()
+	s.listening.Add(1)
+	defer s.listening.Done()
 	s.watch.page(1)
 	defer func() {
 		s.mu.Lock()

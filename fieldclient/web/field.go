@@ -201,12 +201,39 @@ func (a *ask) typed(f *syncproto.FieldSpec) string {
 	switch f.Type {
 	case syncproto.TypeCodes:
 		return strings.Join(a.PostForm["value"], ",")
+	case syncproto.TypeTime:
+		return hours(a.field("value"))
 	case syncproto.TypeBool:
 		if a.PostFormValue("value") == "" {
 			return "no"
 		}
 	}
 	return strings.TrimRight(a.field("value"), "\n")
+}
+
+// hours reads a time of day as people type it in a hurry: 9:30, 9.30, 930, 9.
+func hours(s string) string {
+	digits := strings.Map(func(r rune) rune {
+		if r < '0' || r > '9' {
+			return -1
+		}
+		return r
+	}, s)
+	h, m, cut := strings.Cut(strings.NewReplacer(".", ":", ",", ":", "-", ":", " ", ":").Replace(strings.TrimSpace(s)), ":")
+	if !cut && len(digits) == len(strings.TrimSpace(s)) {
+		switch len(digits) {
+		case 1, 2:
+			h, m = digits, "00"
+		case 3, 4:
+			h, m = digits[:len(digits)-2], digits[len(digits)-2:]
+		}
+	}
+	hn, err1 := strconv.Atoi(h)
+	mn, err2 := strconv.Atoi(m)
+	if err1 != nil || err2 != nil || hn > 23 || mn > 59 || hn < 0 || mn < 0 {
+		return strings.TrimSpace(s) // the vocabulary says what is wrong with it
+	}
+	return fmt.Sprintf("%02d:%02d", hn, mn)
 }
 
 // typedWrongly says that a field does not take what was typed.

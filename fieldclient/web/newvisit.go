@@ -150,8 +150,11 @@ func addToTeam(a *ask) error {
 		return err
 	}
 	people, err := a.teamTyped()
-	if err != nil || len(people) == 0 {
-		return joinOr(err, a.to("/visits/%s/prepare", scope))
+	if err != nil {
+		return err
+	}
+	if len(people) == 0 {
+		return a.to("/visits/%s/prepare", scope)
 	}
 	if !a.client.May(scope, syncproto.RightTeam) {
 		return fieldclient.ErrNoRight
@@ -160,11 +163,4 @@ func addToTeam(a *ask) error {
 		return err
 	}
 	return a.to("/visits/%s/prepare", scope)
-}
-
-func joinOr(err, otherwise error) error {
-	if err != nil {
-		return err
-	}
-	return otherwise
 }

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"kua/fieldclient"
+	"kua/syncproto"
 )
 
 //go:embed ui/*.html
@@ -68,8 +69,13 @@ func functions(w *words) template.FuncMap {
 		"valued": func(kind, field string, s fieldclient.Statement) valued {
 			return valued{s, w.value(kind, field, s.Value)}
 		},
-		"adder": func(csrf, visit, kind string) adder { return adder{csrf, visit, kind} },
-		"hour":  func(t time.Time) string { return t.Format("15:04") },
+		"adder":  func(csrf, visit, kind string) adder { return adder{csrf, visit, kind} },
+		"opname": func(k syncproto.Kind) string { return k.String() },
+		"stands": func(s fieldclient.Statement) bool {
+			return s.Fate == syncproto.FateHead.String() && (s.Kind == syncproto.KindSet || s.Kind == syncproto.KindClear || s.Kind == syncproto.KindResolve)
+		},
+		"millis": func(ms int64) string { return w.millis(ms) },
+		"hour":   func(t time.Time) string { return t.Format("15:04") },
 	}
 }
 
@@ -83,7 +89,6 @@ type Page struct {
 	Path     string // of this page; the language switch comes back to it
 	Here     string // first word of the path: which entry of the menu is marked
 	Idle     int    // minutes until the laptop locks itself
-	Waiting  int    // records that wait for a person
 }
 
 func (p *Page) base() *Page { return p }

@@ -15,6 +15,7 @@ import (
 
 // examples has every page with its struct. A new screen adds a line.
 var examples = map[string]paged{
+	"at": &fieldPage{}, "attention": &waitingPage{}, "search": &searchingPage{}, "sync": &syncPage{},
 	"enrol": &enrolmentPage{}, "entry": &entryPage{}, "error": &errorPage{}, "locked": &lockedPage{}, "newvisit": &openingPage{},
 	"prepare": &preparePage{}, "records": &listPage{}, "recovery": &recoveryPage{}, "settings": &settingPage{}, "setup": &settingUpPage{},
 	"today": &todayPage{}, "unlock": &unlockingPage{}, "wipe": &wipingPage{},
@@ -94,6 +95,12 @@ func TestEveryPageFitsItsTemplate(t *testing.T) {
 		if p == nil {
 			t.Errorf("%s has no example here", file)
 			continue
+		}
+		for i := range reflect.TypeOf(p).Elem().NumField() {
+			f := reflect.TypeOf(p).Elem().Field(i)
+			if _, twice := reflect.TypeFor[Page]().FieldByName(f.Name); twice {
+				t.Errorf("%s has a %s of its own: the frame of the page would show that", name, f.Name)
+			}
 		}
 		empty := reflect.New(reflect.TypeOf(p).Elem())
 		boxed(empty.Elem())

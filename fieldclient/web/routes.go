@@ -60,7 +60,21 @@ func all() []door {
 		{"POST /visits/{visit}/records/{kind}", member, addRecord},
 		{"POST /record/remove", member, removeRecord},
 		{"POST /record/restore", member, restoreRecord},
-		{"POST /field", member, saveField}, // field.go
+		{"POST /field", member, saveField},                    // field.go
+		{"GET /at/{scope}/{entity}/{field}", member, fieldAt}, // at.go
+		{"POST /at/{scope}/{entity}/{field}/resolve", member, resolve},
+		{"POST /at/{scope}/{entity}/{field}/endorse", member, endorse},
+		{"GET /attention", member, attentionAll}, // attention.go
+		{"GET /visits/{visit}/attention", member, attentionOne},
+		{"GET /search", member, searchPage}, // search.go
+		{"POST /search", member, search},
+		{"GET /sync", member, syncScreen}, // sync.go
+		{"GET /sync/progress", member, syncProgress},
+		{"POST /sync/start", member, syncStart},
+		{"POST /sync/stop", member, syncStop},
+		{"POST /courier/export", member, courierExport}, // courier.go
+		{"POST /courier/import", member, courierImport},
+		{"POST /courier/deliver", member, courierDeliver},
 	}
 }
 
@@ -92,6 +106,9 @@ func (s *Server) open(d door) http.Handler {
 		if d.pattern != "GET /events" { // a stream lasts as long as its page
 			s.handling.Add(1)
 			defer s.handling.Done()
+		}
+		if r.Method != http.MethodGet || r.Header.Get("Sec-Fetch-Mode") == "navigate" { // what a page asks by itself is no sign of life
+			s.watch.touch()
 		}
 		err := d.need.check(a)
 		if err == nil {

@@ -41,13 +41,15 @@ type Server struct {
 	cookie  string
 	began   time.Time
 	watch   *watch
-	running *work // sync or courier, one at a time
+	running work    // a sync, one at a time
+	sync    syncing // how far it has come
 
-	client   atomic.Pointer[fieldclient.Client] // nil while locked
-	opening  sync.Mutex                         // one passphrase at a time
-	done     chan Ending                        // takes the one reason to end
-	ending   chan struct{}                      // closed when it has come
-	handling sync.WaitGroup                     // requests that are being answered, but for streams
+	client    atomic.Pointer[fieldclient.Client] // nil while locked
+	opening   sync.Mutex                         // one passphrase at a time
+	done      chan Ending                        // takes the one reason to end
+	ending    chan struct{}                      // closed when it has come
+	handling  sync.WaitGroup                     // requests that are being answered, but for streams
+	listening sync.WaitGroup                     // streams
 
 	mu       sync.Mutex // guards what follows
 	sessions []*session
@@ -85,7 +87,6 @@ func New(cfg Config, address string) (*Server, error) {
 	s.random(suffix[:])
 	s.cookie = "kua-" + hex.EncodeToString(suffix[:])
 	s.watch = newWatch(s.cfg.Client.Now, s.mono)
-	s.running = &work{}
 	return s, nil
 }
 
@@ -130,12 +131,26 @@ func (s *Server) Serve(ctx context.Context, l net.Listener) (Ending, error) {
 	}
 	l.Close() // what comes from now on waits for the next process, where there is one
 	end.Tickets = s.farewell(end.Why)
-	s.handling.Wait() // a save that has begun is finished
 	s.running.stop()
+	s.handling.Wait() // a save that has begun is finished
+	within(farewellSpan, s.listening.Wait)
 	if c := s.client.Swap(nil); c != nil {
 		err = errors.Join(err, c.Close())
 	}
 	return end, errors.Join(err, srv.Close())
+}
+
+// farewellSpan is how long pages may take to hear that the screens end.
+const farewellSpan = time.Second
+
+// within waits for fn, but not longer than d.
+func within(d time.Duration, fn func()) {
+	done := make(chan struct{})
+	go func() { defer close(done); fn() }()
+	select {
+	case <-done:
+	case <-time.After(d):
+	}
 }
 
 // end makes Serve return. Only the first reason counts.

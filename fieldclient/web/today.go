@@ -21,6 +21,7 @@ type todayPage struct {
 	Off       time.Duration // how far this laptop's clock was off then; zero where that is within bounds
 	Restored  string        // why this laptop noticed that its data was put back from a copy
 	Incidents int
+	Waiting   int // records that wait for a person
 }
 
 // visitCard is one visit in the list.

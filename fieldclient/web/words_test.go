@@ -116,6 +116,21 @@ func made() map[string]bool {
 			out["part."+k.kind] = true
 		}
 	}
+	for _, k := range []syncproto.Kind{syncproto.KindSet, syncproto.KindClear, syncproto.KindResolve, syncproto.KindEndorse, syncproto.KindErase, syncproto.KindCreate, syncproto.KindRemove, syncproto.KindRestore} {
+		out["op."+k.String()] = true
+	}
+	for _, f := range []syncproto.FateKind{syncproto.FateSuperseded, syncproto.FateQuarantined, syncproto.FateErased} {
+		out["fate."+f.String()] = true
+	}
+	for _, p := range []string{"roster", "send", "receive", "proofs"} {
+		out["phase."+p] = true
+	}
+	for _, w := range []string{"exported", "imported", "delivered"} {
+		out["courier."+w] = true
+	}
+	for _, w := range []string{"conflict", "review"} {
+		out["attention."+w] = true
+	}
 	for _, b := range append(legalBasis("other"), legalBasis("ivs")...) {
 		out["basis."+b.Role], out["act."+b.Sector] = true, true
 	}

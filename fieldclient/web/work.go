@@ -16,8 +16,8 @@ type work struct {
 	ended  chan struct{}
 }
 
-// start runs fn beside the screens.
-func (w *work) start(fn func(ctx context.Context)) error {
+// start runs fn beside the screens, after before, which sees to it that a page shows it as running.
+func (w *work) start(fn func(ctx context.Context), before func()) error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if w.ended != nil {
@@ -30,6 +30,7 @@ func (w *work) start(fn func(ctx context.Context)) error {
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan struct{})
 	w.cancel, w.ended = cancel, ended
+	before()
 	go func() {
 		defer close(ended)
 		defer cancel()

@@ -279,7 +279,23 @@ func (b *Tab) Leave(steps ...chromedp.Action) {
 	b.T.Helper()
 	b.Do(chromedp.Evaluate(`void (window.kuaLeft = true)`, nil))
 	b.Do(steps...)
-	b.Do(chromedp.Poll(`!window.kuaLeft && document.readyState === "complete"`, nil))
+	b.Until(`!window.kuaLeft && document.readyState === "complete"`)
+}
+
+// Until waits until a condition holds, whatever pages come and go meanwhile.
+func (b *Tab) Until(js string) {
+	b.T.Helper()
+	var holds bool
+	var err error
+	for end := time.Now().Add(patience); time.Now().Before(end); time.Sleep(10 * time.Millisecond) {
+		if err = chromedp.Run(b.Context, chromedp.Evaluate(`Boolean(`+js+`)`, &holds)); err == nil && holds {
+			return
+		}
+	}
+	b.Picture("failed-" + strings.ReplaceAll(b.T.Name(), "/", "-"))
+	b.T.Fatalf("never came true: %s (%v)
+console: %s", js, err, strings.Join(b.Messages, "
+"))
 }
 
 // In takes pictures of the page in each language, and leaves it in English.

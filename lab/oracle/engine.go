@@ -12,6 +12,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"time"
 
 	"kua/fieldclient/form"
@@ -64,12 +65,19 @@ func install(ctx context.Context) error {
 	if done, err := os.Stat(filepath.Join("node_modules", ".package-lock.json")); err == nil && !done.ModTime().Before(lock.ModTime()) {
 		return nil
 	}
-	cmd := exec.CommandContext(ctx, "npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--silent", "--fetch-retries=1", "--fetch-timeout=20000")
-	if out, err := cmd.CombinedOutput(); err != nil {
-		return fmt.Errorf("the engine's packages are %w and npm cannot fetch them: %v %s", errMissing, err, out)
+	cmd := exec.CommandContext(ctx, "npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error", "--fetch-retries=1", "--fetch-timeout=20000")
+	out, err := cmd.CombinedOutput()
+	switch {
+	case err == nil:
+		return nil
+	case unreachable.Match(out):
+		return fmt.Errorf("the engine's packages are %w and npm cannot reach any: %s", errMissing, unreachable.Find(out))
 	}
-	return nil
+	return fmt.Errorf("fetching the engine's packages: %w\n%s", err, out) // wrong packages are no reason to compare nothing
 }
+
+// unreachable is what npm says without a network, or where nobody serves packages.
+var unreachable = regexp.MustCompile(`ENOTFOUND|EAI_AGAIN|ECONNREFUSED|ECONNRESET|ETIMEDOUT|ENETUNREACH|EHOSTUNREACH|E40[1347]|E50\d|ENOTCACHED`)
 
 // start runs the engine with its clock standing still.
 func start(ctx context.Context, now time.Time) (*engine, error) {

@@ -9,6 +9,11 @@ var notLoaded = map[string]string{
 	"functions-collect": "the engine has no extract-signed, property, version and intersects, takes one argument for distance, refuses an empty place, and cannot put the nodes of a union in order",
 }
 
+// scriptedOnly are the cases whose own steps alone are compared, and why no answers are made up for them.
+var scriptedOnly = map[string]string{
+	"count-blank": "where a count shrank before it became empty, Kua shows all instances that have answers, ODK those of the last count",
+}
+
 // known is a difference with its reason. Ref is a regular expression for the whole place; expr, where it is not empty,
 // is the expression that is computed there. Theirs, where it is not empty, is a regular expression for what ODK's engine
 // says: anything else is another difference.
@@ -38,6 +43,10 @@ var differs = []known{
 	{"repeats", `/data/cell\[\d\]`, "", "label", "", "the web shows the first instance's answer in the label of every instance; Collect shows that of the instance"},
 	{"repeats", "/data/maybes", "", "value", "^[1-9]$", "the web counts instances that are not relevant; Collect does not"},
 	{"repeats", `/data/member\[\d\]/p`, "", "value", "^$", "Kua keeps the answers of instances beyond a repeat's count for when the count grows again"},
+	{"inside-repeats", "/data/(rooms|whys|some)", "", "value", "", "the web counts instances that are not relevant; Collect does not"},
+	{"inside-repeats", `/data/(all_days|room\[\d\]/total)`, "", "value", "^$", "Collect's sum leaves out what is empty; the web gives nothing at all"},
+	{"inside-repeats", `/data/room\[\d\]/previous`, "", "value", "^0$", "Collect takes the first instance for a place below one; the web takes none"},
+	{"inside-repeats", `/data/room\[\d\]/person\[\d+\]`, "", "label", "", "the web shows the first instance's answer in the label of every instance; Collect shows that of the instance"},
 	{"choice_name_as_type.xls", "/data/atype", "", "value", "", "for the web a choice of an external list is any text"},
 }
 

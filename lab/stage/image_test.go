@@ -33,6 +33,9 @@ func TestAnImageOfTheWholeDiskThatIsPutBackLosesNothing(t *testing.T) {
 		entries, err := os.ReadDir(d)
 		check(t, err)
 		for _, e := range entries {
+			if e.IsDir() { // of sealed originals: there are none
+				continue
+			}
 			from := image + "/" + []string{"data", "state"}[i] + "/" + e.Name()
 			b, err := os.ReadFile(from)
 			if os.IsNotExist(err) {

@@ -15,18 +15,21 @@ var errPadding = errors.New("the padding is not the one of this length")
 // PaddedSize returns the length in bytes that a plaintext of n bytes has once padded: Padmé (Nikitin et al., PETS 2019,
 // §4) over n and one mark byte, and at least 256. Above that the padding adds at most 1/16.
 func PaddedSize(n int) int {
-	length := uint(n) + 1
-	if length <= minBucket {
-		return minBucket
+	return int(padme(uint(n)+1, minBucket))
+}
+
+// padme rounds a length up so that few bits of it remain, and to floor at least.
+func padme(length, floor uint) uint {
+	if length <= floor {
+		return floor
 	}
 	exponent := bits.Len(length) - 1
 	mask := uint(1)<<(exponent-bits.Len(uint(exponent))) - 1
-	return int((length + mask) &^ mask)
+	return (length + mask) &^ mask
 }
 
 // pad returns plaintext, the mark and zeros up to PaddedSize.
 func pad(plaintext []byte) []byte {
-
 	b := make([]byte, PaddedSize(len(plaintext)))
 	b[copy(b, plaintext)] = padMark
 	return b

@@ -13,7 +13,7 @@ const domainWrap = "kua/visit-key/1"
 // WrapInfo is what a wrap is bound to. It is public, and both sides must give the same (docs/protocol.md §7).
 type WrapInfo struct {
 	Scope     [16]byte // the visit
-	Epoch     uint64   // the key epoch, from 1
+	Epoch     uint64   // the key epoch, from 1; 0 for a gate key
 	Author    [16]byte // the device that made the wrap
 	Recipient [16]byte // the device, or recovery key, that may open it
 }

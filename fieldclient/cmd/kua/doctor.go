@@ -14,6 +14,8 @@ import (
 	"strings"
 
 	"github.com/spf13/cobra"
+
+	"kua/fieldclient/vault"
 )
 
 // finding is one thing that doctor looked at.
@@ -29,7 +31,8 @@ func (a *app) doctor() *cobra.Command {
 		Long: "Check this laptop without unlocking it: permissions, swap, strangers in the data folder, strength of the key file.\n" +
 			"The exit code is 1 where something should be mended."},
 		func(context.Context, []string) error {
-			list := []finding{a.checkFolder(), a.checkStrangers(), a.checkState(), checkKeyFile(filepath.Join(a.data, "keys")), checkSwap("/proc/swaps")}
+			list := []finding{a.checkFolder(a.data), a.checkStrangers(), a.checkState(), checkKeyFile(filepath.Join(a.data, "keys")), checkSwap("/proc/swaps"),
+				a.checkFolder(filepath.Join(a.data, "blobs"))}
 			err := a.print(list, func(w io.Writer) {
 				for _, f := range list {
 					mark := "ok    "
@@ -51,21 +54,30 @@ func (a *app) doctor() *cobra.Command {
 
 var errMend = errors.New("something on this laptop should be mended")
 
-func (a *app) checkFolder() finding {
-	f := finding{Check: "data folder", Detail: a.data}
-	info, err := os.Lstat(a.data)
+// checkFolder looks whether others can look into a folder of ours. That of sealed originals need not be there: it is made at the
+// next unlock.
+func (a *app) checkFolder(dir string) finding {
+	f := finding{Check: "data folder", Detail: dir}
+	if dir != a.data {
+		f.Check = "sealed originals"
+	}
+	info, err := os.Lstat(dir)
+	if errors.Is(err, os.ErrNotExist) && dir != a.data {
+		f.OK, f.Detail = true, "none"
+		return f
+	}
 	if err != nil {
 		f.Detail, f.Remedy = err.Error(), "run `kua setup`, or name the folder with --data"
 		return f
 	}
 	var open []string
-	entries, err := os.ReadDir(a.data)
+	entries, err := os.ReadDir(dir)
 	if err != nil {
 		f.Detail = err.Error()
 		return f
 	}
 	if info.Mode().Perm()&0o077 != 0 {
-		open = append(open, a.data)
+		open = append(open, dir)
 	}
 	for _, e := range entries {
 		if i, err := e.Info(); err == nil && i.Mode().Perm()&0o077 != 0 {
@@ -74,13 +86,13 @@ func (a *app) checkFolder() finding {
 	}
 	f.OK = len(open) == 0 || runtime.GOOS == "windows"
 	if !f.OK {
-		f.Detail, f.Remedy = "other users can look into "+strings.Join(open, ", "), "run chmod -R go= "+a.data
+		f.Detail, f.Remedy = "other users can look into "+strings.Join(open, ", "), "run chmod -R go= "+dir
 	}
 	return f
 }
 
 func (a *app) checkStrangers() finding {
-	own := []string{"keys", "keys.new", "lock", "store.db", "store.db-wal", "store.db-shm", "store.db-journal", "store.new", "store.new-wal", "store.new-shm"}
+	own := []string{"keys", "keys.new", "lock", "blobs", "store.db", "store.db-wal", "store.db-shm", "store.db-journal", "store.new", "store.new-wal", "store.new-shm"}
 	f := finding{Check: "strangers", OK: true, Detail: "only Kua's own files are in the data folder"}
 	entries, err := os.ReadDir(a.data)
 	if err != nil {
@@ -91,6 +103,16 @@ func (a *app) checkStrangers() finding {
 	for _, e := range entries {
 		if !slices.Contains(own, e.Name()) {
 			strangers = append(strangers, e.Name())
+		}
+	}
+	blobs, err := os.ReadDir(filepath.Join(a.data, "blobs"))
+	if err != nil && !errors.Is(err, os.ErrNotExist) {
+		f.OK, f.Detail = false, err.Error()
+		return f
+	}
+	for _, e := range blobs {
+		if !vault.IsBlobName(e.Name()) {
+			strangers = append(strangers, filepath.Join("blobs", e.Name()))
 		}
 	}
 	if len(strangers) > 0 {

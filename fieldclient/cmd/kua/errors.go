@@ -9,6 +9,7 @@ import (
 	"kua/fieldclient"
 	"kua/fieldclient/form"
 	"kua/fieldclient/offline"
+	"kua/fieldclient/picture"
 	"kua/fieldclient/vault"
 	"kua/syncproto"
 )
@@ -53,6 +54,15 @@ var catalogue = []advice{
 	{errIncomplete, exitFailure, "All that you have answered is saved.", "Answer what is listed, or say why it stays open with --status."},
 	{errForm, exitFailure, untouched, "Correct the form in a spreadsheet program, row by row as listed, and run it again."},
 	{form.ErrHasErrors, exitFailure, untouched, "Correct the form in a spreadsheet program, row by row as listed, and run it again."},
+	{fieldclient.ErrNoKeeper, exitRefused, untouched, "Let a coordinator of the region who stays outside be in the roster, and sync; or work without gate mode."},
+	{fieldclient.ErrAway, exitRefused, untouched, "Run `kua travel-light --back VISIT`, then `kua sync`."},
+	{fieldclient.ErrNoCustodians, exitFailure, untouched, "Ask your coordinator for two custodians in the roster of this region; keep the name on paper, apart, until then."},
+	{fieldclient.ErrRestricted, exitRefused, untouched, "Ask a health expert of the team; only one of them can lift this."},
+	{fieldclient.ErrTooLarge, exitFailure, untouched, "Split the recording or file into parts and add them one by one."},
+	{fieldclient.ErrNotHeld, exitFailure, untouched, "Run `kua evidence fetch` where there is a network, or import the stick that carries it."},
+	{fieldclient.ErrNotStored, exitRefused, "Nothing was removed.", "Run `kua sync` until nothing waits, then try again."},
+	{picture.ErrNone, exitFailure, untouched, "Export the original without --derived if its metadata may leave the laptop."},
+	{picture.ErrTooLarge, exitFailure, untouched, "Export the original without --derived if its metadata may leave the laptop."},
 	{errAmbiguous, exitUsage, untouched, "Type more of the id."},
 	{fieldclient.ErrNotFound, exitFailure, untouched, "Check the id; if it was written on another laptop, sync first."},
 }

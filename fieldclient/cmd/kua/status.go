@@ -32,6 +32,9 @@ type scopeCounts struct {
 	Title string            `json:"title"`
 	fieldclient.Whereabouts
 	Forks int `json:"forks,omitempty"`
+
+	Originals      int   `json:"originalsOnlyHere,omitempty"` // sealed originals that no server has whole
+	OriginalsBytes int64 `json:"originalsOnlyHereBytes,omitempty"`
 }
 
 func (a *app) status() *cobra.Command {
@@ -91,6 +94,9 @@ func scopeStatus(ctx context.Context, c *fieldclient.Client, s replica.ScopeStat
 		return row, err
 	}
 	row.Forks = len(forks)
+	if row.Originals, row.OriginalsBytes, err = c.Unstored(ctx, s.Scope); err != nil {
+		return row, err
+	}
 	row.Whereabouts, err = c.Whereabouts(ctx, s.Scope)
 	return row, err
 }
@@ -110,6 +116,9 @@ func (st whereabouts) write(w io.Writer) {
 		fmt.Fprintf(w, "%-38.38s %6d %8d %7d %7d\n", name, s.Saved, s.Carried, s.Stored, s.Proven)
 		if s.Waiting > 0 {
 			fmt.Fprintf(w, "    %d of them wait for a person's decision\n", s.Waiting)
+		}
+		if s.Originals > 0 {
+			fmt.Fprintf(w, "    %d sealed originals (%d KiB) are only on this laptop\n", s.Originals, s.OriginalsBytes>>10)
 		}
 		if s.Forks > 0 {
 			fmt.Fprintf(w, "    %d forks: two histories of one feed, both kept and counted\n", s.Forks)

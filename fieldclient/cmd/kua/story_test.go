@@ -36,7 +36,7 @@ func TestStories(t *testing.T) {
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"laptop": cmdLaptop, "organisation": cmdOrganisation, "member": cmdMember, "server": cmdServer,
-			"let": cmdLet, "is": cmdIs, "count": cmdCount, "exits": cmdExits, "putback": cmdPutBack, "grepall": cmdGrepAll,
+			"let": cmdLet, "is": cmdIs, "count": cmdCount, "exits": cmdExits, "putback": cmdPutBack, "grepall": cmdGrepAll, "photo": cmdPhoto,
 		},
 	})
 }

@@ -62,15 +62,28 @@ func (a *app) progress() (show func(fieldclient.Progress), done func()) {
 		}
 	}
 	return func(p fieldclient.Progress) {
-		if at := p.Phase + p.Scope.String(); at != phase {
+		at := p.Phase + p.Scope.String()
+		if p.BytesTotal > 0 { // one bar for the lane, whatever visit an attachment is of
+			at = p.Phase
+		}
+		if at != phase {
 			finish()
 			phase = at
 			total := int64(p.Total)
 			if total == 0 {
 				total = -1
 			}
-			bar = progressbar.NewOptions64(total, progressbar.OptionSetWriter(f), progressbar.OptionSetDescription(p.Phase),
-				progressbar.OptionShowCount(), progressbar.OptionClearOnFinish())
+			options := []progressbar.Option{progressbar.OptionSetWriter(f), progressbar.OptionSetDescription(p.Phase),
+				progressbar.OptionShowCount(), progressbar.OptionClearOnFinish()}
+			if p.BytesTotal > 0 {
+				total = int64(p.BytesTotal)
+				options = append(options, progressbar.OptionShowBytes(true), progressbar.OptionSetPredictTime(true))
+			}
+			bar = progressbar.NewOptions64(total, options...)
+		}
+		if p.BytesTotal > 0 {
+			_ = bar.Set64(int64(p.BytesDone))
+			return
 		}
 		_ = bar.Set64(int64(p.Done))
 	}, finish
@@ -87,7 +100,10 @@ func writeReport(w io.Writer, r fieldclient.Report) {
 		{r.Quarantined, "of those sent wait for a person's decision"},
 		{r.Held, "of those sent wait at the server for something to come first"},
 		{r.Reissued, "were refused by the server and signed again in a new feed: `kua incidents`"},
+		{r.Attachments, "sealed originals are whole at the server since this sync"},
+		{r.AttachmentsWaiting, "sealed originals are only on this laptop so far: the next sync goes on"},
 		{r.Bad, "from the server do not verify and were left out: tell your coordinator"},
+		{r.Away, "visits were removed from this laptop and were not fetched: `kua travel-light --back`"},
 	}
 	for _, l := range lines {
 		if l.n > 0 {

@@ -3,8 +3,8 @@ package formtest
 import (
 	"bytes"
 	"context"
-	"encoding/csv"
-	"path"
+	"maps"
+	"slices"
 	"strings"
 	"time"
 
@@ -20,17 +20,8 @@ var Now = time.Date(2026, 11, 24, 9, 30, 0, 0, time.FixedZone("", 5*3600))
 // Device is what the device of every case knows of itself.
 var Device = map[string]string{"deviceid": "laptop-1", "email": "a@example.org", "username": "Aigerim", "phonenumber": "77001234567"}
 
-// Env is what a form of the case needs from outside: always the same.
-func (c Case) Env() form.Env { return Env(c.Files) }
-
-// Env is what any form needs from outside, with the tables that lie beside it.
-func Env(files map[string]string) form.Env {
-	tables := map[string]expr.Node{}
-	for name, text := range files {
-		if ext := path.Ext(name); ext == ".csv" {
-			tables[strings.TrimSuffix(path.Base(name), ext)] = csvNode(text)
-		}
-	}
+// Env is what a form needs from outside: always the same.
+func Env() form.Env {
 	return form.Env{Expr: expr.Env{
 		Now:    func() time.Time { return Now },
 		Zone:   Now.Location(),
@@ -38,10 +29,6 @@ func Env(files map[string]string) form.Env {
 		Property: func(name string) (string, bool) {
 			v, ok := Device[name]
 			return v, ok
-		},
-		Instance: func(id string) (expr.Node, bool) {
-			n, ok := tables[id]
-			return n, ok
 		},
 	}}
 }
@@ -54,50 +41,6 @@ func (sevens) Read(b []byte) (int, error) {
 		b[i] = 7
 	}
 	return len(b), nil
-}
-
-// node is one of a table beside a form.
-type node struct {
-	name, text string
-	parent     expr.Node
-	kids       []expr.Node
-}
-
-func (n *node) Name() string          { return n.name }
-func (n *node) Parent() expr.Node     { return n.parent }
-func (n *node) Children() []expr.Node { return n.kids }
-func (n *node) Text() string {
-	if len(n.kids) == 0 {
-		return n.text
-	}
-	var b strings.Builder
-	for _, k := range n.kids {
-		b.WriteString(k.Text())
-	}
-	return b.String()
-}
-
-func (n *node) add(name, text string) *node {
-	k := &node{name: name, text: text, parent: n}
-	n.kids = append(n.kids, k)
-	return k
-}
-
-// csvNode makes the instance of a table as ODK does: root, an item for each row, a child for each cell.
-func csvNode(text string) expr.Node {
-	rows, _ := csv.NewReader(strings.NewReader(text)).ReadAll() // what is no table is an empty one
-	doc := &node{}
-	root := doc.add("root", "")
-	for i, row := range rows {
-		if i == 0 {
-			continue
-		}
-		item := root.add("item", "")
-		for j, cell := range row {
-			item.add(rows[0][j], cell)
-		}
-	}
-	return doc
 }
 
 // Workbook writes the case's form as an .xlsx workbook.
@@ -129,11 +72,17 @@ func (c Case) Workbook() ([]byte, error) {
 	return b.Bytes(), err
 }
 
-// Import makes the case's form, through the workbook that it is written to.
+// Import makes the case's form, through the workbook that it is written to, with the tables that lie beside it.
 func (c Case) Import(ctx context.Context) (*form.Template, []form.Issue, error) {
 	book, err := c.Workbook()
 	if err != nil {
 		return nil, nil, err
 	}
-	return form.Import(ctx, bytes.NewReader(book), int64(len(book)), c.Name+".xlsx")
+	tmpl, issues, err := form.Import(ctx, bytes.NewReader(book), int64(len(book)), c.Name+".xlsx")
+	for _, name := range slices.Sorted(maps.Keys(c.Files)) {
+		if err == nil {
+			tmpl, issues, err = tmpl.AddFile(name, strings.NewReader(c.Files[name]))
+		}
+	}
+	return tmpl, issues, err
 }

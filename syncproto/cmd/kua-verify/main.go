@@ -2,7 +2,7 @@
 // protocol library. It verifies every roster record, changeset and receipt, judges every right, merges every record,
 // and checks checkpoints and proofs of the public log. It exits with 1 where anything is wrong.
 //
-//	kua-verify [--root HEX] [--checkpoint FILE] [--proof FILE]… [--partial] [--json] BUNDLE…
+//	kua-verify [--root HEX] [--checkpoint FILE] [--proof FILE]… [--attachments DIR]… [--partial] [--json] BUNDLE…
 package main
 
 import (
@@ -37,7 +37,7 @@ func (f *files) Set(v string) error { *f = append(*f, v); return nil }
 // run is main with its surroundings passed in.
 func run(args []string, stdout io.Writer) error {
 	var root string
-	var checkpoints, proofs files
+	var checkpoints, proofs, originals files
 	var partial, asJSON bool
 	set := flag.NewFlagSet("kua-verify", flag.ContinueOnError)
 	set.Usage = func() {
@@ -47,6 +47,7 @@ func run(args []string, stdout io.Writer) error {
 	set.StringVar(&root, "root", "", "the organisation's root key in hexadecimal, from paper; without it compare what is printed")
 	set.Var(&checkpoints, "checkpoint", "checkpoint `file` of the public log; may be repeated")
 	set.Var(&proofs, "proof", "`file` that proves that a changeset stands in the log (.tlog-proof); may be repeated")
+	set.Var(&originals, "attachments", "`folder` of sealed originals beside a bundle (BUNDLE.attachments); may be repeated")
 	set.BoolVar(&partial, "partial", false, "the bundle holds only what is new: missing parts of a feed are no fault")
 	set.BoolVar(&asJSON, "json", false, "print JSON")
 	if err := set.Parse(args); err != nil {
@@ -69,6 +70,11 @@ func run(args []string, stdout io.Writer) error {
 	}
 	for _, path := range proofs {
 		if err := r.with(path, e.proof); err != nil {
+			return err
+		}
+	}
+	for _, dir := range originals {
+		if err := r.attachments(dir); err != nil {
 			return err
 		}
 	}

@@ -29,6 +29,7 @@ type report struct {
 	Receipts     int            `json:"receipts"`
 	Receipted    int            `json:"receipted"`   // changesets with a receipt
 	OtherBodies  int            `json:"otherBodies"` // receipts that name a body that was replaced since
+	Originals    int            `json:"originals"`   // sealed originals that are what their names say
 	Trees        []treeReport   `json:"checkpoints"`
 	Proven       []provenReport `json:"proven"`
 	Later        int            `json:"laterItems"` // of a version that this program does not know
@@ -279,6 +280,9 @@ func (r *report) text(out io.Writer) error {
 		fmt.Fprintf(w, "bundle\t%s: %d items, complete %t, signed %t\n", b.File, b.Items, b.Complete, b.Signed)
 	}
 	fmt.Fprintf(w, "changesets\t%d, with a receipt %d\n", r.Changesets, r.Receipted)
+	if r.Originals > 0 {
+		fmt.Fprintf(w, "originals\t%d sealed originals have the SHA-256 that is their name\n", r.Originals)
+	}
 	if r.OtherBodies > 0 {
 		fmt.Fprintf(w, "\t%d receipts name a body that was replaced since\n", r.OtherBodies)
 	}

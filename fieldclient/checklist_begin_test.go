@@ -1,0 +1,69 @@
+package fieldclient
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+func TestADefaultThatWasTakenBackDoesNotComeBack(t *testing.T) {
+	s := newSeason(t, workbook(t, "cells", "1", cells, smells))
+	k := s.on(s.a)
+	sayAt(t, k, "/data/block", "")
+	for range 2 {
+		if got := k.written(); strings.Contains(got, "block") {
+			t.Errorf("taken back, the form has\n%s", got)
+		}
+		s.a.reopen()
+		k = s.on(s.a)
+	}
+	sayAt(t, k, "/data/smell", "damp")
+	if got := k.written(); strings.Contains(got, "block") {
+		t.Errorf("with another answer it comes back:\n%s", got)
+	}
+}
+
+func TestWhatAFormSetsWhenItBeginsIsSavedWithTheFirstAnswer(t *testing.T) {
+	first := `
+type         | name    | label   | default | calculation    | repeat_count
+text         | block   | Block   | A       |                |
+calculate    | code    |         |         | once(uuid())   |
+begin repeat | shifts  | Shifts  |         |                | 2
+integer      | guards  | Guards  | 4       |                |
+end repeat   |         |         |         |                |
+`
+	s := newSeason(t, workbook(t, "shifts", "1", first, ""))
+	k := s.on(s.a)
+	sayAt(t, k, "/data/block", "B")
+	want := k.written()
+	for _, part := range []string{`/data/shifts[1]/guards "4"`, `/data/shifts[2]/guards "4"`, `/data/code "`} {
+		if !strings.Contains(want, part) {
+			t.Errorf("the form lacks %s:\n%s", part, want)
+		}
+	}
+	s.a.reopen()
+	k = s.on(s.a)
+	if got := k.written(); got != want {
+		t.Error(cmp.Diff(want, got))
+	}
+	if it := groupItem(t, k, "guards"); it.Standing != StandsAlone {
+		t.Errorf("the number of guards is %s", it.Standing)
+	}
+	// A newer version with one more value that is to be set once.
+	second := workbook(t, "shifts", "2", first+"calculate | drawn | | | once(uuid()) |", "")
+	s.approve(second)
+	s.spread()
+	if _, err := k.Move(t.Context(), TemplateID(second)); err != nil {
+		t.Fatal(err)
+	}
+	sayAt(t, k, "/data/block", "C")
+	want = k.written()
+	if !strings.Contains(want, "/data/drawn") {
+		t.Fatalf("the form lacks what is drawn once:\n%s", want)
+	}
+	s.a.reopen()
+	if got := s.on(s.a).written(); got != want {
+		t.Error("drawn again:", cmp.Diff(want, got))
+	}
+}

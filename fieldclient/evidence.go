@@ -1,0 +1,229 @@
+package fieldclient
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"hash"
+	"io"
+	"net/http"
+	"path"
+	"strconv"
+	"strings"
+
+	"kua/fieldclient/vault"
+	"kua/syncproto"
+	"kua/syncproto/seal"
+)
+
+// MaxEvidence is the largest original in bytes: 200 MiB, some two hours of speech.
+const MaxEvidence = seal.MaxAttachment
+
+// Fields of the kind evidence that the program itself reads (docs/vocabulary.md).
+const (
+	evidenceKind       syncproto.Field = 2700
+	evidenceBlob       syncproto.Field = 2706
+	evidenceKey        syncproto.Field = 2707
+	evidenceRestricted syncproto.Field = 2711
+)
+
+// ErrTooLarge says that an original is larger than MaxEvidence.
+var ErrTooLarge = seal.ErrTooLarge
+
+// Evidence says what a photo, sound or file is.
+type Evidence struct {
+	Kind       string // photo, audio or file; "" is told from Media
+	Name       string // file name; a folder before it is left out
+	Media      string // media type; "" is told from the first bytes
+	Caption    string // what it shows, no names
+	Links      []syncproto.EntityID
+	Consent    string // given, refused, not-needed, not-asked, or "" where nobody said
+	Restricted bool   // opens for health experts only
+}
+
+// AddEvidence seals an original as it is read, at most MaxEvidence bytes, and saves its record. When it returns without an
+// error, the sealed original, then the record with the key are durable. The original is never on the disk in clear, and
+// what a crash or an error leaves is a sealed file without a key, which is swept.
+func (c *Client) AddEvidence(ctx context.Context, scope syncproto.ScopeID, e Evidence, r io.Reader) (id syncproto.EntityID, err error) {
+	if id, err = c.addEvidence(ctx, scope, e, r); err != nil {
+		return id, fmt.Errorf("adding evidence: %w", err)
+	}
+	return id, nil
+}
+
+func (c *Client) addEvidence(ctx context.Context, scope syncproto.ScopeID, e Evidence, r io.Reader) (id syncproto.EntityID, err error) {
+	visitKey, err := c.mayAddTo(scope)
+	if err != nil {
+		return id, err
+	}
+	if id, err = syncproto.RandomID(c.cfg.Rand); err != nil {
+		return id, err
+	}
+	if _, err := createChanges("evidence", id, e.fields()); err != nil { // before a long original is read
+		return id, err
+	}
+	s, err := c.sealOriginal(ctx, scope, r)
+	if err != nil {
+		return id, err
+	}
+	defer s.key.Wipe()
+	if e.Media == "" {
+		e.Media = s.media
+	}
+	changes, err := s.changes(c.cfg.Rand, visitKey, scope, id, e)
+	if err != nil {
+		return id, errors.Join(err, s.file.Discard())
+	}
+	return id, c.keepEvidence(ctx, scope, s, changes)
+}
+
+// mayAddTo returns the key that seals the attachment's key now, if this person may write in the scope.
+func (c *Client) mayAddTo(scope syncproto.ScopeID) (key seal.VisitKey, err error) {
+	me, err := c.Person()
+	if err != nil {
+		return key, err
+	}
+	st, ok := c.rep.Scope(scope)
+	if !ok {
+		return key, ErrNotFound
+	}
+	if !c.rep.Roster().RightsNow(me.Person, &st.Standing).Has(syncproto.RightWrite) {
+		return key, ErrNoRight
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if key, ok = c.scopes[scope].now(); !ok {
+		return key, errNoKey
+	}
+	return key, nil
+}
+
+// fields returns what a person said of the evidence, as it is typed.
+func (e Evidence) fields() map[string]string {
+	kind := e.Kind
+	if kind == "" {
+		switch typ, _, _ := strings.Cut(e.Media, "/"); typ {
+		case "image":
+			kind = "photo"
+		case "audio":
+			kind = "audio"
+		default:
+			kind = "file"
+		}
+	}
+	fields := map[string]string{"kind": kind, "name": baseName(e.Name), "media": e.Media, "caption": e.Caption, "consent": e.Consent}
+	for name, text := range fields {
+		if text == "" {
+			delete(fields, name)
+		}
+	}
+	if len(e.Links) > 0 {
+		links := make([]string, len(e.Links))
+		for i, l := range e.Links {
+			links[i] = l.String()
+		}
+		fields["links"] = strings.Join(links, ",")
+	}
+	if e.Restricted {
+		fields["restricted"] = "yes"
+	}
+	return fields
+}
+
+// baseName leaves out the folder: it tells who owns a camera or a laptop.
+func baseName(name string) string {
+	if name == "" {
+		return ""
+	}
+	return path.Base(strings.ReplaceAll(name, `\`, "/"))
+}
+
+// sealedOriginal is an original that is sealed on the disk and not yet named.
+type sealedOriginal struct {
+	file  *vault.BlobWriter
+	key   seal.AttachmentKey
+	blob  vault.BlobHash
+	hash  [sha256.Size]byte // of the original
+	size  int64
+	media string
+}
+
+// sealOriginal reads an original to its end. Only sealed bytes leave the memory.
+func (c *Client) sealOriginal(ctx context.Context, scope syncproto.ScopeID, r io.Reader) (*sealedOriginal, error) {
+	key, err := seal.NewAttachmentKey(c.cfg.Rand)
+	if err != nil {
+		return nil, err
+	}
+	file, err := c.vault.NewBlob()
+	if err != nil {
+		return nil, err
+	}
+	s := &sealedOriginal{file: file, key: key}
+	if err := s.fill(ctx, c.cfg.Rand, scope, r); err != nil {
+		key.Wipe()
+		return nil, errors.Join(err, file.Discard())
+	}
+	return s, nil
+}
+
+func (s *sealedOriginal) fill(ctx context.Context, rand io.Reader, scope syncproto.ScopeID, r io.Reader) error {
+	w, err := seal.NewAttachmentWriter(rand, s.key, scope, s.file)
+	if err != nil {
+		return err
+	}
+	sum := sha256.New()
+	if s.media, err = pour(ctx, w, sum, r); err != nil {
+		w.Abort()
+		return err
+	}
+	if s.size = w.Size(); s.size == 0 {
+		return errors.New("it is empty")
+	}
+	if err := w.Close(); err != nil {
+		return err
+	}
+	s.hash = [sha256.Size]byte(sum.Sum(nil))
+	s.blob, err = s.file.Sync()
+	return err
+}
+
+// pour copies an original into w and sum, and tells its media type by the first bytes.
+func pour(ctx context.Context, w io.Writer, sum hash.Hash, r io.Reader) (media string, err error) {
+	buf := make([]byte, 64<<10)
+	defer clear(buf)
+	for {
+		if err := ctx.Err(); err != nil {
+			return media, err
+		}
+		n, err := io.ReadFull(r, buf)
+		if media == "" {
+			media, _, _ = strings.Cut(http.DetectContentType(buf[:n]), ";")
+		}
+		sum.Write(buf[:n])
+		if _, err := w.Write(buf[:n]); err != nil {
+			return media, err
+		}
+		if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
+			return media, nil
+		}
+		if err != nil {
+			return media, fmt.Errorf("reading it: %w", err)
+		}
+	}
+}
+
+// changes makes the record: all of it in one changeset, so that it counts whole or not at all.
+func (s *sealedOriginal) changes(rand io.Reader, visit seal.VisitKey, scope syncproto.ScopeID, id syncproto.EntityID, e Evidence) ([]Change, error) {
+	wrapped, err := seal.WrapAttachmentKey(rand, visit, scope, s.blob, s.key)
+	if err != nil {
+		return nil, err
+	}
+	fields := e.fields()
+	fields["size"] = strconv.FormatInt(s.size, 10)
+	fields["hash"] = hex.EncodeToString(s.hash[:])
+	fields["blob"] = s.blob.String()
+	changes, err := createChanges("evidence", id, fields)
+	return append(changes, Change{Kind: syncproto.KindSet, Entity: id, Field: evidenceKey, Value: syncproto.BytesValue(wrapped)}), err
+}

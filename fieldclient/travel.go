@@ -1,0 +1,432 @@
+package fieldclient
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"net/http"
+	"slices"
+
+	"kua/fieldclient/vault"
+	"kua/internal/replica"
+	"kua/syncproto"
+)
+
+// Whoever goes to a gate takes one visit along. What is not on the laptop needs no passphrase to be safe: see
+// docs/decisions/0012-travel-light.md.
+
+// ErrAway says that a visit was removed from this laptop with TravelLight. It is on the server.
+var ErrAway = errors.New("the visit was removed from this laptop")
+
+// rowRemoved stands where a row was removed: ids count without gaps.
+const rowRemoved uint8 = 7
+
+const stateAway = "away"
+
+// awayVisit is a visit that was removed from this laptop.
+type awayVisit struct {
+	Scope syncproto.ScopeID    `cbor:"1,keyasint"`
+	Epoch syncproto.Hash       `cbor:"2,keyasint"` // life of the server's database that held all of it
+	Heads []syncproto.FeedHead `cbor:"3,keyasint"` // what it held
+}
+
+// Stayed is a visit that TravelLight could not remove.
+type Stayed struct {
+	Scope syncproto.ScopeID `json:"visit"`
+	Why   string            `json:"why"`
+}
+
+// TravelReport says what TravelLight did.
+type TravelReport struct {
+	Removed    []syncproto.ScopeID `json:"removed"`
+	Changesets int                 `json:"changesets"` // removed with them
+	Stayed     []Stayed            `json:"stayed"`     // neither asked to be kept nor safe to remove
+}
+
+// TravelLight removes every visit but those named from this laptop: packets, values and keys. It removes a visit only
+// where the server has signed for every changeset of this laptop's own in it, in the life of its database that this
+// laptop met last, and is known to hold all others; the rest stays, with the reason. Syncs pass removed visits over
+// until BringBack. What the vault's files held is overwritten as far as the file system and the drive do so.
+func (c *Client) TravelLight(ctx context.Context, keep []syncproto.ScopeID) (TravelReport, error) {
+	out := TravelReport{Removed: []syncproto.ScopeID{}, Stayed: []Stayed{}}
+	if !c.underway.TryLock() {
+		return out, errors.New("travelling light: a sync is running: wait for its end")
+	}
+	defer c.underway.Unlock()
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, id := range keep {
+		if st, ok := c.rep.Scope(id); !ok || st.Standing.Registry {
+			return out, fmt.Errorf("travelling light: visit %s: %w", id, ErrNotFound)
+		}
+	}
+	p, err := c.packing(ctx, keep)
+	if err == nil {
+		err = p.attachments(ctx)
+	}
+	if err != nil {
+		return out, fmt.Errorf("travelling light: %w", err)
+	}
+	for _, s := range c.rep.Scopes() {
+		why, going := p.stays[s.Scope]
+		switch {
+		case going && why == "":
+			out.Removed = append(out.Removed, s.Scope)
+			out.Changesets += p.changesets[s.Scope]
+		case going:
+			out.Stayed = append(out.Stayed, Stayed{s.Scope, why})
+		}
+	}
+	if len(out.Removed) == 0 {
+		return out, nil
+	}
+	if err := c.removeVisits(ctx, p); err != nil {
+		return out, fmt.Errorf("travelling light: %w", err)
+	}
+	return out, nil
+}
+
+// packing is a walk through the vault's log before a journey. The rows decide, not the records in memory: what is in
+// no record yet, because something else has to come first, is in a row all the same.
+type packing struct {
+	c          *Client
+	epoch      syncproto.Hash               // the server's life that this laptop met last
+	stays      map[syncproto.ScopeID]string // of the visits that are not to be kept: why they stay, or ""
+	synced     map[syncproto.ScopeID]bool   // in that life: what came from the server before it is there, or was sent again
+	changesets map[syncproto.ScopeID]int
+	rows       []removedRow
+	proven     []int64    // rows that name changesets of any scope
+	blobs      []heldBlob // sealed originals on this laptop, of all visits
+}
+
+// attachments keeps the visits whose sealed originals no server has whole.
+func (p *packing) attachments(ctx context.Context) (err error) {
+	if p.blobs, err = p.c.heldBlobs(ctx); err != nil {
+		return err
+	}
+	for _, b := range p.blobs {
+		if why, going := p.stays[b.scope]; going && why == "" && b.state != StateStored {
+			p.stays[b.scope] = "the server has not acknowledged all of its photos, sounds and files: sync first"
+		}
+	}
+	return nil
+}
+
+// removeOriginals removes the sealed originals of the visits that went. One that a visit which stays names as well stays.
+func (p *packing) removeOriginals() error {
+	needed := map[vault.BlobHash]bool{}
+	goes := func(b heldBlob) bool { why, going := p.stays[b.scope]; return going && why == "" }
+	for _, b := range p.blobs {
+		if !goes(b) {
+			needed[b.hash] = true
+		}
+	}
+	var failed error
+	for _, b := range p.blobs {
+		if goes(b) && !needed[b.hash] {
+			failed = errors.Join(failed, p.c.vault.RemoveBlob(b.hash))
+		}
+	}
+	return failed
+}
+
+type removedRow struct {
+	scope syncproto.ScopeID
+	id    int64
+}
+
+func (c *Client) packing(ctx context.Context, keep []syncproto.ScopeID) (*packing, error) {
+	p := &packing{c: c, stays: map[syncproto.ScopeID]string{}, synced: map[syncproto.ScopeID]bool{}, changesets: map[syncproto.ScopeID]int{}}
+	if err := c.getState(ctx, stateEpoch, &p.epoch); err != nil && !errors.Is(err, vault.ErrNotFound) {
+		return nil, err
+	}
+	for _, s := range c.rep.Scopes() {
+		if s.Standing.Registry || slices.Contains(keep, s.Scope) {
+			continue
+		}
+		why, err := p.unready(ctx, s.Scope)
+		if err != nil {
+			return nil, err
+		}
+		p.stays[s.Scope] = why
+	}
+	return p, c.vault.Scan(ctx, 0, func(id int64, kind uint8, payload []byte) error { return p.row(ctx, id, kind, payload) })
+}
+
+// unready returns why a visit as a whole cannot be removed now, or "".
+func (p *packing) unready(ctx context.Context, scope syncproto.ScopeID) (string, error) {
+	var cur syncproto.Cursor
+	if err := p.c.getState(ctx, stateCursor(scope), &cur); err != nil && !errors.Is(err, vault.ErrNotFound) {
+		return "", err
+	}
+	if p.epoch == (syncproto.Hash{}) {
+		return "this laptop never met the server: sync first", nil
+	}
+	p.synced[scope] = cur.Epoch == p.epoch
+	if p.c.gates[scope] != nil {
+		return "it is in gate mode: leave that first", nil
+	}
+	erased, err := p.c.rep.Redacted(ctx, scope)
+	if err != nil || len(erased) == 0 {
+		return "", err
+	}
+	var had redactedState
+	if err := p.c.getState(ctx, stateRedacted(scope), &had); err != nil && !errors.Is(err, vault.ErrNotFound) {
+		return "", err
+	}
+	count := 0
+	for _, e := range erased {
+		count += len(e.Places)
+	}
+	if had.Epoch != p.epoch || had.Count != count {
+		return "the server has not taken an erasure yet: sync first", nil
+	}
+	return "", nil
+}
+
+func (p *packing) row(ctx context.Context, id int64, kind uint8, payload []byte) error {
+	switch kind {
+	case rowPacket, rowRefused:
+		a, err := p.c.stored(id, payload)
+		if err != nil {
+			return fmt.Errorf("row %d: %w", id, err)
+		}
+		scope := a.cs.Header.Scope
+		why, going := p.stays[scope]
+		if !going || why != "" {
+			return nil
+		}
+		if kind == rowRefused {
+			p.stays[scope] = "it holds work that the server refused, which is kept as evidence"
+			return nil
+		}
+		if why, err = p.unacknowledged(ctx, &a); err != nil {
+			return err
+		}
+		p.stays[scope] = why
+		p.rows = append(p.rows, removedRow{scope, id})
+		p.changesets[scope]++
+	case rowReceipt:
+		r, err := p.c.rep.Roster().OpenReceipt(payload)
+		if err != nil {
+			return fmt.Errorf("row %d: %w", id, err)
+		}
+		if _, going := p.stays[r.Scope]; going {
+			p.rows = append(p.rows, removedRow{r.Scope, id})
+		}
+	case rowProven:
+		p.proven = append(p.proven, id)
+	}
+	return nil
+}
+
+// unacknowledged returns why a changeset must not be removed, or "" where the server holds it for certain.
+func (p *packing) unacknowledged(ctx context.Context, a *arrival) (string, error) {
+	l, err := p.c.rep.Changeset(ctx, a.cs.ID)
+	if errors.Is(err, replica.ErrNotFound) {
+		return "it holds work that waits for other work to come first", nil
+	}
+	if err != nil {
+		return "", err
+	}
+	r, ok := p.c.receipt(l.ID)
+	signed := ok && r.epoch == p.epoch && !r.signsAnother(l)
+	switch {
+	case signed, l.Device != p.c.keys.device.ID && a.server != 0 && p.synced[l.Scope] && !r.signsAnother(l):
+		return "", nil
+	case l.Device == p.c.keys.device.ID:
+		return "the server has not signed for all of this laptop's work in it: sync first", nil
+	}
+	return "it holds work of others that may not be on the server: sync first", nil
+}
+
+// removeVisits overwrites the rows of visits and forgets what was kept about them, in one transaction. The feeds are
+// forgotten too: who brings a visit back writes in a new one, so no number is ever used again.
+func (c *Client) removeVisits(ctx context.Context, p *packing) error {
+	away := maps.Clone(c.away)
+	for scope, why := range p.stays {
+		if why != "" {
+			continue
+		}
+		heads, err := c.rep.Heads(ctx, scope)
+		if err != nil {
+			return err
+		}
+		away[scope] = awayVisit{scope, p.epoch, heads}
+	}
+	gone := map[syncproto.ChangesetID]bool{}
+	err := c.vault.InTx(ctx, func(tx *vault.Tx) error {
+		for _, row := range p.rows {
+			if p.stays[row.scope] != "" {
+				continue
+			}
+			if err := c.removeRow(tx, row.id, gone); err != nil {
+				return err
+			}
+		}
+		for _, id := range p.proven {
+			if err := removeProven(tx, id, gone); err != nil {
+				return err
+			}
+		}
+		for scope, why := range p.stays {
+			if why != "" {
+				continue
+			}
+			for _, name := range []string{stateFeed(scope), stateCursor(scope), stateUnread(scope), stateRedo(scope), stateRedacted(scope)} {
+				if err := tx.Delete(name); err != nil {
+					return err
+				}
+			}
+		}
+		return putAway(tx, away)
+	})
+	if err != nil {
+		return err
+	}
+	c.away = away
+	for scope, why := range p.stays {
+		if why == "" {
+			c.checklists.forget(scope)
+		}
+	}
+	return errors.Join(c.rebuild(context.WithoutCancel(ctx)), p.removeOriginals())
+}
+
+func (c *Client) removeRow(tx *vault.Tx, id int64, gone map[syncproto.ChangesetID]bool) error {
+	kind, payload, err := tx.Read(id)
+	if err != nil {
+		return err
+	}
+	if kind == rowPacket {
+		a, err := c.stored(id, payload)
+		if err != nil {
+			return err
+		}
+		gone[a.cs.ID] = true
+	}
+	return tx.Replace(id, rowRemoved, nil)
+}
+
+// removeProven takes removed changesets out of a row that says what was carried or proven.
+func removeProven(tx *vault.Tx, id int64, gone map[syncproto.ChangesetID]bool) error {
+	_, payload, err := tx.Read(id)
+	if err != nil {
+		return err
+	}
+	var row provenRow
+	if err := syncproto.DecodeMessage(payload, &row); err != nil {
+		return err
+	}
+	left := slices.DeleteFunc(slices.Clone(row.Changesets), func(cs syncproto.ChangesetID) bool { return gone[cs] })
+	switch len(left) {
+	case len(row.Changesets):
+		return nil
+	case 0:
+		return tx.Replace(id, rowRemoved, nil)
+	}
+	row.Changesets = left
+	b, err := syncproto.EncodeMessage(row)
+	if err != nil {
+		return err
+	}
+	return tx.Replace(id, rowProven, b)
+}
+
+func putAway(tx *vault.Tx, away map[syncproto.ScopeID]awayVisit) error {
+	list := make([]awayVisit, 0, len(away))
+	for _, v := range away {
+		list = append(list, v)
+	}
+	slices.SortFunc(list, func(a, b awayVisit) int { return slices.Compare(a.Scope[:], b.Scope[:]) })
+	return putState(tx, stateAway, list)
+}
+
+func (c *Client) loadAway(ctx context.Context) error {
+	var list []awayVisit
+	if err := c.getState(ctx, stateAway, &list); err != nil && !errors.Is(err, vault.ErrNotFound) {
+		return err
+	}
+	for _, v := range list {
+		c.away[v.Scope] = v
+	}
+	return nil
+}
+
+// Away returns the visits that were removed from this laptop and not brought back, sorted by id.
+func (c *Client) Away() []syncproto.ScopeID {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	out := []syncproto.ScopeID{}
+	for id := range c.away {
+		out = append(out, id)
+	}
+	slices.SortFunc(out, func(a, b syncproto.ScopeID) int { return slices.Compare(a[:], b[:]) })
+	return out
+}
+
+// BringBack lets the next sync fetch removed visits again. ErrNotFound where one of them was not removed.
+func (c *Client) BringBack(ctx context.Context, scopes []syncproto.ScopeID) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	away := maps.Clone(c.away)
+	for _, id := range scopes {
+		if _, ok := away[id]; !ok {
+			return fmt.Errorf("bringing back: visit %s: %w", id, ErrNotFound)
+		}
+		delete(away, id)
+	}
+	if err := c.vault.InTx(ctx, func(tx *vault.Tx) error { return putAway(tx, away) }); err != nil {
+		return fmt.Errorf("bringing back: %w", err)
+	}
+	c.away = away
+	return nil
+}
+
+// withoutAway leaves the removed visits out of those that a server lists.
+func (s *syncRun) withoutAway(ctx context.Context, listed []syncproto.ScopeInfo) ([]syncproto.ScopeInfo, error) {
+	s.c.mu.Lock()
+	away := maps.Clone(s.c.away)
+	s.c.mu.Unlock()
+	for _, v := range away {
+		there := slices.ContainsFunc(listed, func(l syncproto.ScopeInfo) bool { return l.Scope == v.Scope })
+		if v.Epoch != s.hello.Epoch {
+			if err := s.awayStands(ctx, v, there); err != nil {
+				return nil, fmt.Errorf("scope %s: %w", v.Scope, err)
+			}
+		}
+	}
+	s.report.Away = len(away)
+	return slices.DeleteFunc(listed, func(l syncproto.ScopeInfo) bool { _, ok := away[l.Scope]; return ok }), nil
+}
+
+// awayStands asks a server whose database has begun another life whether it still holds a removed visit: this laptop
+// cannot send it again, and somebody has to hear of that.
+func (s *syncRun) awayStands(ctx context.Context, v awayVisit, there bool) error {
+	var a syncproto.OfferAnswer
+	offer := syncproto.Offer{Heads: v.Heads, Cursor: syncproto.Cursor{Epoch: s.hello.Epoch}}
+	if there {
+		if err := s.r.exchange(ctx, http.MethodPost, "/v1/scopes/"+v.Scope.String()+"/offer", offer, &a); err != nil {
+			return err
+		}
+	}
+	s.c.mu.Lock()
+	defer s.c.mu.Unlock()
+	if !there || len(a.Want) > 0 {
+		what := "the server was restored and lacks work of a visit that was removed from this laptop: other laptops of the visit bring it when they sync"
+		s.report.Warnings = append(s.report.Warnings, what+" (visit "+v.Scope.String()+")")
+		return s.c.noteOnce(ctx, Incident{What: what, Scope: v.Scope.String()})
+	}
+	if _, still := s.c.away[v.Scope]; !still {
+		return nil
+	}
+	away := maps.Clone(s.c.away)
+	v.Epoch = s.hello.Epoch
+	away[v.Scope] = v
+	if err := s.c.vault.InTx(ctx, func(tx *vault.Tx) error { return putAway(tx, away) }); err != nil {
+		return err
+	}
+	s.c.away = away
+	return nil
+}
