@@ -293,9 +293,7 @@ func (b *Tab) Until(js string) {
 		}
 	}
 	b.Picture("failed-" + strings.ReplaceAll(b.T.Name(), "/", "-"))
-	b.T.Fatalf("never came true: %s (%v)
-console: %s", js, err, strings.Join(b.Messages, "
-"))
+	b.T.Fatalf("never came true: %s (%v)\nconsole: %s", js, err, strings.Join(b.Messages, "\n"))
 }
 
 // In takes pictures of the page in each language, and leaves it in English.

@@ -8,6 +8,8 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+
+	"kua/syncproto"
 )
 
 // sheet is a page of an unlocked laptop that can be opened by its address.
@@ -27,6 +29,12 @@ func (w *World) sheets() []sheet {
 		{name: "entry", pattern: "/visits/{visit}/entry"},
 		{name: "observations", pattern: "/visits/{visit}/observations"},
 		{name: "documents", pattern: "/visits/{visit}/documents"},
+		{name: "attention", pattern: "/attention"},
+		{name: "visit-attention", pattern: "/visits/{visit}/attention"},
+		{name: "settle", pattern: "/at/{scope}/{entity}/{field}", path: "/at/" + w.Visit + "/" + w.Visit + "/" + numberOf(w.T, "visit", "population")},
+		{name: "history", pattern: "/at/{scope}/{entity}/{field}", path: "/at/" + w.Visit + "/" + w.Visit + "/" + numberOf(w.T, "visit", "title")},
+		{name: "search", pattern: "/search"},
+		{name: "sync", pattern: "/sync"},
 		{name: "wipe", pattern: "/wipe"},
 	}
 }
@@ -44,6 +52,16 @@ var noPages = map[string]string{
 	"/events":         "a stream",
 	"/{$}":            "leads on to where the laptop stands",
 	"/visits/{visit}": "leads on to where the visit stands",
+	"/sync/progress":  "the moving part of /sync",
+}
+
+// numberOf is a field's number in the vocabulary, by which addresses name it.
+func numberOf(t testing.TB, kind, name string) string {
+	t.Helper()
+	k, _ := syncproto.KindNamed(kind)
+	f, err := k.FieldNamed(name)
+	must(t, err)
+	return strconv.FormatUint(uint64(f.ID), 10)
 }
 
 // doors are the patterns of all GET doors in the program's routes.go.
