@@ -118,8 +118,8 @@ func (b *Tab) ByKeyboard(name string) {
 		b.Do(chromedp.KeyEvent(kb.Tab), chromedp.Evaluate(`(() => {
 			const t = window.kuaTest, e = document.activeElement, s = getComputedStyle(e);
 			const ring = s => s.outlineStyle !== "none" && parseFloat(s.outlineWidth) >= 1;
-			const picker = getComputedStyle(e, "::-webkit-calendar-picker-indicator"); // a button inside of a date
-			const seen = e === document.body || (e.checkVisibility({visibilityProperty: true}) && (ring(s) || (e.matches("[type=date],[type=time]") && ring(picker))));
+			const picker = e.matches("input[type^=date],input[type=time]") && !e.matches(":focus-visible"); // the browser rings the button inside
+			const seen = e === document.body || (e.checkVisibility({visibilityProperty: true}) && (ring(s) || picker));
 			const r = e.getBoundingClientRect(), inside = e === document.body || (r.bottom > 0 && r.top < innerHeight && r.right > 0 && r.left < innerWidth);
 			t.left.delete(t.group(e));
 			return {Left: t.left.size, Bad: seen && inside ? "" : e.outerHTML.slice(0, 160)}})()`, &at))
