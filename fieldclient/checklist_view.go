@@ -287,3 +287,19 @@ func (s *saidItem) all() []Said {
 	})
 	return out
 }
+
+// Asked gives all questions of this person's form that are asked now, in document order.
+func (k *Checklist) Asked(ctx context.Context) ([]Item, error) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if err := k.refresh(ctx); err != nil {
+		return nil, err
+	}
+	var out []Item
+	for _, v := range k.mine.in.Views() {
+		if it := k.item(k.mine, form.Part{View: v}); it.Asked && it.Relevant {
+			out = append(out, it)
+		}
+	}
+	return out, nil
+}

@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"kua/fieldclient"
+	"kua/fieldclient/form"
 	"kua/fieldclient/vault"
 	"kua/syncproto"
 )
@@ -35,6 +36,12 @@ var problems = []problem{
 	{fieldclient.ErrOpenLine, http.StatusForbidden, "openline"},
 	{fieldclient.ErrNotEnrolled, http.StatusForbidden, "notenrolled"},
 	{fieldclient.ErrNoRight, http.StatusForbidden, "noright"},
+	{fieldclient.ErrNotApproved, http.StatusForbidden, "notapproved"},
+	{fieldclient.ErrTemplateAway, http.StatusConflict, "templateaway"},
+	{form.ErrNotRelevant, http.StatusConflict, "notasked"},
+	{form.ErrNotAsked, http.StatusConflict, "notasked"},
+	{form.ErrNoPlace, http.StatusNotFound, "notasked"},
+	{form.ErrRepeatCount, http.StatusConflict, "notasked"},
 	{fieldclient.ErrNotFound, http.StatusNotFound, "notfound"},
 }
 

@@ -18,6 +18,7 @@ var examples = map[string]paged{
 	"at": &fieldPage{}, "attention": &waitingPage{}, "search": &searchingPage{}, "sync": &syncPage{},
 	"enrol": &enrolmentPage{}, "entry": &entryPage{}, "error": &errorPage{}, "locked": &lockedPage{}, "newvisit": &openingPage{},
 	"prepare": &preparePage{}, "records": &listPage{}, "recovery": &recoveryPage{}, "settings": &settingPage{}, "setup": &settingUpPage{},
+	"checklist": &checklistPage{}, "checklists": &checklistsPage{}, "check": &checkPage{}, "print": &printPage{}, "version": &versionPage{},
 	"today": &todayPage{}, "unlock": &unlockingPage{}, "wipe": &wipingPage{},
 }
 

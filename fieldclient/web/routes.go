@@ -60,6 +60,19 @@ func all() []door {
 		{"POST /visits/{visit}/records/{kind}", member, addRecord},
 		{"POST /record/remove", member, removeRecord},
 		{"POST /record/restore", member, restoreRecord},
+		{"GET /visits/{visit}/checklists", member, checklists}, // checklists.go
+		{"POST /visits/{visit}/checklists", member, checklistOpen},
+		{"GET /visits/{visit}/checklists/{list}/version", member, checklistVersion},
+		{"POST /visits/{visit}/checklists/{list}/version", member, checklistVersion},
+		{"GET /visits/{visit}/checklists/{list}", member, checklistStart}, // checklist.go
+		{"GET /visits/{visit}/checklists/{list}/section/{section}", member, checklistSection},
+		{"GET /visits/{visit}/checklists/{list}/one/{number}", member, checklistOne},
+		{"POST /visits/{visit}/checklists/{list}/answer", member, checklistAnswer},
+		{"POST /visits/{visit}/checklists/{list}/row", member, checklistRow},
+		{"POST /visits/{visit}/checklists/{list}/more", member, checklistMore},
+		{"POST /visits/{visit}/checklists/{list}/paper", member, checklistPaper},
+		{"GET /visits/{visit}/checklists/{list}/check", member, checklistCheck},
+		{"GET /visits/{visit}/checklists/{list}/print", member, checklistPrint},
 		{"POST /field", member, saveField},                    // field.go
 		{"GET /at/{scope}/{entity}/{field}", member, fieldAt}, // at.go
 		{"POST /at/{scope}/{entity}/{field}/resolve", member, resolve},

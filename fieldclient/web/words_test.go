@@ -10,6 +10,8 @@ import (
 	"testing"
 	"time"
 
+	starters "kua/fieldclient/checklists"
+	"kua/fieldclient/form"
 	"kua/syncproto"
 )
 
@@ -130,6 +132,15 @@ func made() map[string]bool {
 	}
 	for _, w := range []string{"conflict", "review"} {
 		out["attention."+w] = true
+	}
+	for _, l := range starters.All() {
+		out["checklist.title."+l.Name] = true
+	}
+	for _, theme := range themes {
+		out["theme."+theme] = true
+	}
+	for _, code := range []form.Code{form.CodeRequired, form.CodeConstraint, form.CodeChoice, form.CodeFault, codeValue} {
+		out["checklist.problem."+string(code)] = true
 	}
 	for _, b := range append(legalBasis("other"), legalBasis("ivs")...) {
 		out["basis."+b.Role], out["act."+b.Sector] = true, true
