@@ -141,7 +141,9 @@ func (q asked) Local() string {
 func (q asked) Status() string { return q.Silence.String() }
 
 // Silences are the three, in the order of their keys.
-func (q asked) Silences() []string { return []string{"not-checked", "not-applicable", "access-refused"} }
+func (q asked) Silences() []string {
+	return []string{"not-checked", "not-applicable", "access-refused"}
+}
 
 // idOf makes an element's id of a place in the form: the same at each showing, and without the form's words.
 func idOf(ref form.Ref) string {
@@ -606,7 +608,9 @@ func (a *ask) changedPart(k *fieldclient.Checklist, url string, ref form.Ref, at
 func topmost(refs []form.Ref) []form.Ref {
 	var out []form.Ref
 	for _, r := range refs {
-		if !slices.ContainsFunc(refs, func(o form.Ref) bool { return strings.HasPrefix(string(r), string(o)+"/") && strings.Count(string(o), "/") > 1 }) && !slices.Contains(out, r) {
+		if !slices.ContainsFunc(refs, func(o form.Ref) bool {
+			return strings.HasPrefix(string(r), string(o)+"/") && strings.Count(string(o), "/") > 1
+		}) && !slices.Contains(out, r) {
 			out = append(out, r)
 		}
 	}
@@ -871,4 +875,3 @@ func formLanguages(t *form.Template, code string) []string {
 	}
 	return append(out, t.DefaultLanguage)
 }
-

@@ -42,6 +42,8 @@ var problems = []problem{
 	{form.ErrNotAsked, http.StatusConflict, "notasked"},
 	{form.ErrNoPlace, http.StatusNotFound, "notasked"},
 	{form.ErrRepeatCount, http.StatusConflict, "notasked"},
+	{fieldclient.ErrNoKeeper, http.StatusConflict, "nokeeper"},
+	{fieldclient.ErrAway, http.StatusGone, "away"},
 	{fieldclient.ErrNotFound, http.StatusNotFound, "notfound"},
 }
 

@@ -91,7 +91,7 @@ func wipe(a *ask) error {
 	s := a.s
 	s.mu.Lock()
 	if s.wiping == nil {
-		s.wiping = &wiping{at: s.mono() + wipeAfter, timer: time.AfterFunc(wipeAfter, s.wipeNow)}
+		s.wiping = &wiping{at: s.mono() + s.grace, timer: time.AfterFunc(s.grace, s.wipeNow)}
 	}
 	s.mu.Unlock()
 	return a.to("/wipe")
@@ -112,7 +112,7 @@ func (s *Server) wipeNow() {
 	if c := s.client.Load(); c != nil {
 		ctx, cancel := context.WithTimeout(context.Background(), 2*time.Second)
 		defer cancel()
-		_ = c.Vault().Wipe(ctx) // it goes on after an error; what is left is a file without a key
+		_ = c.Wipe(ctx) // it goes on after an error; what is left is a file without a key
 	} else {
 		_ = vault.Wipe(s.cfg.Client.Vault)
 	}

@@ -15,7 +15,7 @@ import (
 
 // examples has every page with its struct. A new screen adds a line.
 var examples = map[string]paged{
-	"at": &fieldPage{}, "attention": &waitingPage{}, "search": &searchingPage{}, "sync": &syncPage{},
+	"at": &fieldPage{}, "attention": &waitingPage{}, "search": &searchingPage{}, "sync": &syncPage{}, "travel": &travelPage{},
 	"enrol": &enrolmentPage{}, "entry": &entryPage{}, "error": &errorPage{}, "locked": &lockedPage{}, "newvisit": &openingPage{},
 	"prepare": &preparePage{}, "records": &listPage{}, "recovery": &recoveryPage{}, "settings": &settingPage{}, "setup": &settingUpPage{},
 	"checklist": &checklistPage{}, "checklists": &checklistsPage{}, "check": &checkPage{}, "print": &printPage{}, "version": &versionPage{},

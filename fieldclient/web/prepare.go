@@ -22,6 +22,7 @@ type preparePage struct {
 	Sectors  []string
 	Members  []memberRow // who is not on the team yet
 	MayTeam  bool
+	Way      gateway
 }
 
 type fact struct{ Name, Value string }
@@ -76,6 +77,9 @@ func visitPrepare(a *ask) error {
 		return err
 	}
 	if p.Follows, err = a.boxOf(v.Record, "follows", a.optionsOf(follows)...); err != nil {
+		return err
+	}
+	if p.Way, err = a.gateway(v.Visit.ID); err != nil {
 		return err
 	}
 	if err := a.facility(p); err != nil {

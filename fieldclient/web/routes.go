@@ -55,6 +55,10 @@ func all() []door {
 		{"GET /visits/{visit}/entry", member, visitEntry},
 		{"GET /visits/{visit}/prepare", member, visitPrepare}, // prepare.go
 		{"POST /visits/{visit}/team", member, addToTeam},
+		{"POST /visits/{visit}/gate", member, switchGate}, // safety.go
+		{"POST /visits/{visit}/release", member, releaseGate},
+		{"POST /visits/{visit}/travel", member, travelLight},
+		{"POST /visits/back", member, bringBack},
 		{"GET /visits/{visit}/observations", member, visitObservations}, // records.go
 		{"GET /visits/{visit}/documents", member, visitDocuments},
 		{"POST /visits/{visit}/records/{kind}", member, addRecord},

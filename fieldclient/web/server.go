@@ -39,7 +39,8 @@ type Server struct {
 	screens *screens
 	host    string // address, which every request must name
 	cookie  string
-	began   time.Time
+	mono    func() time.Duration // since the start, on a clock that nobody sets; it stands still while the machine sleeps
+	grace   time.Duration        // in which a wipe can be called off
 	watch   *watch
 	running work    // a sync, one at a time
 	sync    syncing // how far it has come
@@ -81,20 +82,19 @@ func New(cfg Config, address string) (*Server, error) {
 	if err != nil {
 		return nil, fmt.Errorf("opening the screens: %w", err)
 	}
-	s := &Server{cfg: cfg, screens: screens, host: address, began: time.Now(), done: make(chan Ending, 1), ending: make(chan struct{}),
+	s := &Server{cfg: cfg, screens: screens, host: address, grace: wipeAfter, done: make(chan Ending, 1), ending: make(chan struct{}),
 		language: cfg.Language, streams: map[chan event]bool{}, launches: launches{until: map[[32]byte]time.Duration{}}}
 	var suffix [8]byte
 	s.random(suffix[:])
 	s.cookie = "kua-" + hex.EncodeToString(suffix[:])
+	began := time.Now()
+	s.mono = func() time.Duration { return time.Since(began) }
 	s.watch = newWatch(s.cfg.Client.Now, s.mono)
 	return s, nil
 }
 
 // Listen opens a port of this machine that nobody knows beforehand.
 func Listen() (net.Listener, error) { return net.Listen("tcp4", "127.0.0.1:0") }
-
-// mono is the time since the start on a clock that nobody sets; it stands still while the machine sleeps.
-func (s *Server) mono() time.Duration { return time.Since(s.began) }
 
 func (s *Server) random(b []byte) {
 	r := s.cfg.Client.Rand

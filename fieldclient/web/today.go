@@ -21,6 +21,7 @@ type todayPage struct {
 	Off       time.Duration // how far this laptop's clock was off then; zero where that is within bounds
 	Restored  string        // why this laptop noticed that its data was put back from a copy
 	Incidents int
+	Away      int // visits that were removed from this laptop
 	Waiting   int // records that wait for a person
 }
 
@@ -82,7 +83,7 @@ func today(a *ask) error {
 	if err != nil {
 		return err
 	}
-	p.Incidents = len(incidents)
+	p.Incidents, p.Away = len(incidents), len(c.Away())
 	return a.page("today", p)
 }
 

@@ -83,6 +83,9 @@ func (s *Server) opened(ctx context.Context, c *fieldclient.Client) error {
 	if n, err := strconv.Atoi(idle); err == nil {
 		s.watch.setIdle(n)
 	}
+	if err := s.watchGate(c); err != nil {
+		return err
+	}
 	s.watch.touch()
 	s.client.Store(c)
 	return nil

@@ -60,9 +60,3 @@ func templateID(t testing.TB, l *stage.Laptop, name string) string {
 	t.Fatalf("no template %s", name)
 	return ""
 }
-
-// Go goes to a page by its path.
-func (b *Tab) Go(path string) {
-	b.T.Helper()
-	b.Do(chromedp.WaitVisible(`main h1`, chromedp.ByQuery), chromedp.Navigate(b.Origin()+path), chromedp.WaitVisible("main h1", chromedp.ByQuery))
-}

@@ -18,6 +18,8 @@
     e.detail.ctx.request.headers["X-Kua-Form"] = meta("csrf");
   });
 
+  const wait = ms => new Promise(done => setTimeout(done, ms));
+
   // --- saving -----------------------------------------------------------------------------------------------------
 
   // A field that was typed into and not yet answered is dirty; what says "saved" is the answer, after the disk has it.
@@ -30,11 +32,19 @@
     f.dataset.state = "typing";
     dirty.add(f.id);
   });
+  const underway = new Set();
   document.addEventListener("htmx:before:request", e => {
-    const f = fieldOf(e.detail.ctx.sourceElement);
+    const ctx = e.detail.ctx, f = fieldOf(ctx.sourceElement);
     if (!f) return;
+    // It may have waited for the answer to an earlier save of the same field, and says what the field shows only now.
+    if (f.tagName === "FORM" && ctx.request.body instanceof URLSearchParams) ctx.request.body = new URLSearchParams(new FormData(f));
     f.dataset.state = "saving";
     dirty.delete(f.id);
+    underway.add(f.id);
+  });
+  document.addEventListener("htmx:finally:request", e => {
+    const f = fieldOf(e.detail.ctx.sourceElement);
+    if (f) underway.delete(f.id);
   });
   const unsaved = e => {
     const f = fieldOf(e.detail?.ctx?.sourceElement);
@@ -46,15 +56,14 @@
   document.addEventListener("htmx:response:error", unsaved);
 
   // flush posts what was typed in the last moment. Whoever locks must not lose it.
-  const flush = () => Promise.allSettled([...dirty].map(id => {
+  const flush = () => Promise.allSettled([...dirty].map(async id => {
+    for (let i = 0; underway.has(id) && i < 40; i++) await wait(20);
     const form = document.getElementById(id)?.closest("form") ?? document.getElementById(id)?.querySelector("form");
     dirty.delete(id);
     return form ? post(form.getAttribute("hx-post") ?? form.action, new URLSearchParams(new FormData(form))) : null;
   }));
 
   // --- locking ----------------------------------------------------------------------------------------------------
-
-  const wait = ms => new Promise(done => setTimeout(done, ms));
 
   const hide = () => document.documentElement.classList.add("hidden");
 
