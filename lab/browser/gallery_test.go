@@ -148,7 +148,7 @@ func (w *World) fill() {
 	w.Kua(Aigerim, "set", w.Visit, "population", "812")
 	w.Kua(Aigerim, "note", w.Visit, "Кереуеттер тот басқан; терезелер боялған, күн сәулесі түспейді.")
 	w.Kua(Aigerim, "interview", w.Visit, "--kind", "private", "--consent", "C2", "--summary", "Түнде ешкім келмеді.")
-	w.Kua(Aigerim, "checklist", "open", w.Visit, "colony")
+	w.Checklist = w.Kua(Aigerim, "checklist", "open", w.Visit, "colony", "--quiet")
 	w.Kua(Aigerim, "checklist", "answer", "COL-04", "partly", "--source", "observation", "--note", "Тор арқылы")
 	w.Kua(Aigerim, "checklist", "answer", "COL-05", "--status", "access-refused")
 	w.Sync()

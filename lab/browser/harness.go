@@ -108,8 +108,16 @@ func (a *App) Said() string {
 	return a.said.String()
 }
 
-// Stop ends the program and waits for it.
+// Stop ends the program and waits for it. A program that is asked to end has nothing to complain of.
 func (a *App) Stop() {
+	a.T.Helper()
+	a.end()
+	if said := a.Said(); strings.Contains(said, "kua: ") {
+		a.T.Errorf("the program complained: %s", said)
+	}
+}
+
+func (a *App) end() {
 	select {
 	case err := <-a.done:
 		a.done <- err
@@ -159,15 +167,18 @@ func browse(t testing.TB, env []string, flags ...chromedp.ExecAllocatorOption) *
 	profile, err := os.MkdirTemp("", "kua-lab-profile-") // not of the test: the browser goes on writing while it ends
 	must(t, err)
 	alloc, stop := chromedp.NewExecAllocator(context.Background(), append(append(opts, chromedp.UserDataDir(profile)), flags...)...)
-	t.Cleanup(func() {
-		for range 20 {
-			if os.RemoveAll(profile) == nil {
-				return
-			}
-			time.Sleep(50 * time.Millisecond)
-		}
-	})
+	t.Cleanup(func() { removeAll(profile) })
 	return attach(t, alloc, stop, profile)
+}
+
+// removeAll removes a folder into which a browser that ends may still write.
+func removeAll(dir string) {
+	for range 20 {
+		if os.RemoveAll(dir) == nil {
+			return
+		}
+		time.Sleep(50 * time.Millisecond)
+	}
 }
 
 // attach opens a tab and listens to it.
@@ -318,7 +329,8 @@ func (b *Tab) Path() string {
 // Go opens a page of the program by its path.
 func (b *Tab) Go(path string) {
 	b.T.Helper()
-	b.Do(chromedp.Navigate(b.own+path), chromedp.WaitVisible("main h1", chromedp.ByQuery))
+	_ = chromedp.Run(b.Context, chromedp.Navigate(b.own+path)) // fails where a page that leads on by itself came between
+	b.Until(`document.readyState === "complete" && document.querySelector("main h1")`)
 }
 
 func (b *Tab) eval(js string) (out string) {

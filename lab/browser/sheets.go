@@ -29,6 +29,13 @@ func (w *World) sheets() []sheet {
 		{name: "entry", pattern: "/visits/{visit}/entry"},
 		{name: "observations", pattern: "/visits/{visit}/observations"},
 		{name: "documents", pattern: "/visits/{visit}/documents"},
+		{name: "checklists", pattern: "/visits/{visit}/checklists"},
+		{name: "checklist-first", pattern: "/visits/{visit}/checklists/{list}/section/{section}", path: w.list() + "/section/0"},
+		{name: "checklist-second", pattern: "/visits/{visit}/checklists/{list}/section/{section}", path: w.list() + "/section/1"},
+		{name: "checklist-one", pattern: "/visits/{visit}/checklists/{list}/one/{number}", path: w.list() + "/one/2"},
+		{name: "checklist-check", pattern: "/visits/{visit}/checklists/{list}/check"},
+		{name: "checklist-version", pattern: "/visits/{visit}/checklists/{list}/version"},
+		{name: "checklist-print", pattern: "/visits/{visit}/checklists/{list}/print"},
 		{name: "attention", pattern: "/attention"},
 		{name: "visit-attention", pattern: "/visits/{visit}/attention"},
 		{name: "settle", pattern: "/at/{scope}/{entity}/{field}", path: "/at/" + w.Visit + "/" + w.Visit + "/" + numberOf(w.T, "visit", "population")},
@@ -43,8 +50,11 @@ func (w *World) pathOf(s sheet) string {
 	if s.path != "" {
 		return s.path
 	}
-	return strings.NewReplacer("{visit}", w.Visit, "{facility}", w.Facility).Replace(s.pattern)
+	return strings.NewReplacer("{visit}", w.Visit, "{facility}", w.Facility, "{list}", w.Checklist).Replace(s.pattern)
 }
+
+// list is the path of the visit's checklist.
+func (w *World) list() string { return "/visits/" + w.Visit + "/checklists/" + w.Checklist }
 
 // noPages are doors that answer with no page of their own, and why.
 var noPages = map[string]string{
@@ -53,6 +63,8 @@ var noPages = map[string]string{
 	"/{$}":            "leads on to where the laptop stands",
 	"/visits/{visit}": "leads on to where the visit stands",
 	"/sync/progress":  "the moving part of /sync",
+
+	"/visits/{visit}/checklists/{list}": "leads on to the first section that is open",
 }
 
 // numberOf is a field's number in the vocabulary, by which addresses name it.

@@ -25,6 +25,7 @@ type World struct {
 	URL string
 
 	Facility, Earlier, Visit string
+	Checklist                string // of the visit, where one was begun
 	server                   *exec.Cmd
 }
 
@@ -38,7 +39,10 @@ const (
 // Found starts a server and founds an organisation on it, with Saule as its first coordinator.
 func Found(t testing.TB) *World {
 	t.Helper()
-	w := &World{T: t, Dir: t.TempDir()}
+	dir, err := os.MkdirTemp("", "kua-w-") // a short name: Chromium's socket has to fit
+	must(t, err)
+	w := &World{T: t, Dir: dir}
+	t.Cleanup(func() { removeAll(dir) })
 	for _, d := range []string{"home", "tmp", "run"} {
 		must(t, os.Mkdir(filepath.Join(w.Dir, d), 0o700))
 	}
