@@ -211,7 +211,7 @@ func TestALockEmptiesThePageAndWhatLiesBehindIt(t *testing.T) {
 	b.Until(`location.pathname === "/unlock" && document.querySelector("#passphrase") === document.activeElement`)
 	for range 6 { // back through everything that was open
 		_ = chromedp.Run(b.Context, chromedp.Evaluate(`history.back()`, nil)) // it may be gone before it answers
-		time.Sleep(200 * time.Millisecond) // it begins when it likes
+		time.Sleep(200 * time.Millisecond)                                    // it begins when it likes
 		b.Until(`document.readyState === "complete"`)
 		var got string
 		err := chromedp.Run(b.Context, chromedp.Evaluate(`document.documentElement.outerHTML + [...document.querySelectorAll("input,textarea")].map(e => e.value).join(" ")`, &got))
