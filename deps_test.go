@@ -20,7 +20,7 @@ var (
 	command = []string{"github.com/spf13/cobra", "github.com/spf13/pflag"}
 	laptop  = []string{"github.com/schollz/progressbar/v3", "github.com/mitchellh/colorstring", "github.com/rivo/uniseg", "golang.org/x/term", "golang.org/x/text",
 		"github.com/leonelquinteros/gotext"} // the screens' catalogues
-	forms   = []string{"github.com/xuri/excelize/v2", "github.com/xuri/efp", "github.com/xuri/nfp", "github.com/richardlehane/mscfb", "github.com/richardlehane/msoleps",
+	forms = []string{"github.com/xuri/excelize/v2", "github.com/xuri/efp", "github.com/xuri/nfp", "github.com/richardlehane/mscfb", "github.com/richardlehane/msoleps",
 		"github.com/tiendc/go-deepcopy", "github.com/beevik/etree", "golang.org/x/net"} // XLSForm and XForms
 	photos  = []string{"golang.org/x/image"} // WebP, and pictures made smaller
 	service = []string{"github.com/labstack/echo/v4", "github.com/labstack/gommon", "github.com/mattn/go-colorable", "github.com/mattn/go-isatty",

@@ -71,7 +71,7 @@ func (b heldBlob) id() blobID { return blobID{b.scope, b.hash} }
 // name is listed for both.
 func (c *Client) heldBlobs(ctx context.Context) ([]heldBlob, error) {
 	c.whole.RLock()
-	names, err := c.blobNames(ctx)
+	names, err := c.allBlobs(ctx)
 	c.whole.RUnlock()
 	if err != nil {
 		return nil, err

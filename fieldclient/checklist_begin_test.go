@@ -1,10 +1,13 @@
 package fieldclient
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"kua/fieldclient/form"
 )
 
 func TestADefaultThatWasTakenBackDoesNotComeBack(t *testing.T) {
@@ -65,5 +68,33 @@ end repeat   |         |         |         |                |
 	s.a.reopen()
 	if got := s.on(s.a).written(); got != want {
 		t.Error("drawn again:", cmp.Diff(want, got))
+	}
+}
+
+func TestWhatWasTakenBackStaysTakenBackWhenACountShrinksAndGrows(t *testing.T) {
+	s := newSeason(t, workbook(t, "shifts", "1", `
+type         | name    | label   | default | repeat_count
+integer      | n       | Shifts  |         |
+begin repeat | shifts  | Shifts  |         | ${n}
+integer      | guards  | Guards  | 4       |
+end repeat   |         |         |         |
+`, ""))
+	k := s.on(s.a)
+	sayAt(t, k, "/data/n", "3")
+	sayAt(t, k, "/data/shifts[2]/guards", "5")
+	sayAt(t, k, "/data/shifts[3]/guards", "")
+	sayAt(t, k, "/data/n", "1")
+	s.a.reopen()
+	k = s.on(s.a)
+	sayAt(t, k, "/data/n", "2")
+	sayAt(t, k, "/data/n", "3")
+	for range 2 {
+		for i, want := range []string{"4", "5", ""} {
+			if it, err := k.Item(t.Context(), form.Ref(fmt.Sprintf("/data/shifts[%d]/guards", i+1))); err != nil || it.Value != want {
+				t.Errorf("shift %d has %q, want %q, %v", i+1, it.Value, want, err)
+			}
+		}
+		s.a.reopen()
+		k = s.on(s.a)
 	}
 }

@@ -131,15 +131,12 @@ func (cl *claim) texts(f *syncproto.FieldSpec) (out []string) {
 	return out
 }
 
-// refs gives the records that are named; the zero id where none is.
+// refs gives the records that are named, and at last the zero id: the author may have named none at first.
 func (cl *claim) refs(f *syncproto.FieldSpec) (out []syncproto.EntityID) {
 	for _, b := range cl.fields[f.ID] {
 		out = append(out, refOf(b))
 	}
-	if len(out) == 0 {
-		out = append(out, syncproto.EntityID{})
-	}
-	return out
+	return append(out, syncproto.EntityID{})
 }
 
 func refOf(b []byte) (id syncproto.EntityID) {

@@ -80,10 +80,3 @@ func answersOf(written string) string {
 	lines := strings.Split(written, "\n")
 	return strings.Join(slices.DeleteFunc(lines, func(l string) bool { return strings.HasPrefix(l, "/data/meta/") }), "\n")
 }
-
-func answersAre(t testing.TB, k *Checklist, want ...string) {
-	t.Helper()
-	if diff := cmp.Diff(want, strings.Split(answersOf(k.written()), "\n")); diff != "" {
-		t.Error(diff)
-	}
-}

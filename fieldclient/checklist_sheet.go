@@ -257,7 +257,8 @@ func (k *Checklist) isMine() func(*row) bool {
 		}
 	}
 	for _, s := range k.said {
-		if said, r := s.by[k.me], k.rows[s.row]; said != nil && said.answered() && r != nil && !k.struck(r, k.me) {
+		// What was taken back counts: where a count grows again, no default comes in its place.
+		if said, r := s.by[k.me], k.rows[s.row]; said != nil && r != nil && !k.struck(r, k.me) {
 			k.takeRow(mine, r)
 		}
 	}

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"kua/fieldclient/checklists"
 	"kua/fieldclient/form"
 	"kua/syncproto"
 )
@@ -44,6 +45,14 @@ func (it *Item) Sources() []string {
 		return s
 	}
 	return []string{"observation", "interview", "document", "management"}
+}
+
+// Compare holds a measurement against the norms of its measure; nothing where the item measures nothing or is open.
+func (it *Item) Compare(norms []checklists.Norm) []checklists.Comparison {
+	if it.Measure() == "" || it.Value == "" {
+		return nil
+	}
+	return checklists.Compare(it.Measure(), it.Value, norms)
 }
 
 // Section gives what stands directly in a section of this person's form; see form.Instance.Parts. The form as a whole

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 
 	"kua/internal/replica"
 	"kua/syncproto"
@@ -117,6 +118,9 @@ func (c *Client) Create(ctx context.Context, scope syncproto.ScopeID, kind strin
 	if id, err = syncproto.RandomID(c.cfg.Rand); err != nil {
 		return id, err
 	}
+	if kind == "finding" && fields["standing"] == "established" && len(strings.Fields(strings.ReplaceAll(fields["sources"], ",", " "))) < 2 {
+		return id, ErrOneSource
+	}
 	changes, err := createChanges(kind, id, fields)
 	if err != nil {
 		return id, err
@@ -180,6 +184,9 @@ func (c *Client) edit(ctx context.Context, t Target, ch Change) (Saved, error) {
 	if err != nil {
 		return Saved{}, fmt.Errorf("changing %s: %w", t.Field.Name, err)
 	}
+	if err := c.sound(ctx, t, ch.Value); err != nil {
+		return Saved{}, fmt.Errorf("changing %s: %w", t.Field.Name, err)
+	}
 	ch.Refers = seen
 	return c.saveAll(ctx, t.Scope, []Change{ch})
 }
@@ -225,6 +232,9 @@ func (c *Client) Resolve(ctx context.Context, t Target, value []byte, reason str
 	}
 	if len(seen) == 0 {
 		return Saved{}, fmt.Errorf("resolving %s: nobody has answered it", t.Field.Name)
+	}
+	if err := c.sound(ctx, t, value); err != nil {
+		return Saved{}, fmt.Errorf("resolving %s: %w", t.Field.Name, err)
 	}
 	note, err := syncproto.EncodeMessage(reason)
 	if err != nil {

@@ -33,13 +33,33 @@ func (c *Client) keepEvidence(ctx context.Context, scope syncproto.ScopeID, s *s
 		return errors.Join(err, c.sweepPending(context.WithoutCancel(ctx)))
 	}
 	may := func(cs *syncproto.Changeset) error { return c.mayTakeEffect(cs, nil) }
+	closed, err := c.gateBlobs(ctx, scope)
+	if err != nil {
+		return errors.Join(err, c.sweepPending(context.WithoutCancel(ctx)))
+	}
 	err = c.sign(ctx, scope, changes, may, func(tx *vault.Tx, _ *syncproto.Changeset) error {
+		if c.gates[scope] != nil {
+			if err := putState(tx, stateGateBlobs(scope), append(closed, s.blob[:])); err != nil {
+				return err
+			}
+		}
 		return putState(tx, statePendingBlobs, pending)
 	})
 	if err != nil {
 		return errors.Join(err, c.sweepPending(context.WithoutCancel(ctx)))
 	}
 	return nil
+}
+
+// stateGateBlobs lists the sealed originals that were added to a visit in gate mode. After a lock their records do not open
+// here, and they must reach the server all the same. A hash says nothing of what it is of.
+func stateGateBlobs(scope syncproto.ScopeID) string { return "gate attachments/" + scope.String() }
+
+func (c *Client) gateBlobs(ctx context.Context, scope syncproto.ScopeID) (list [][]byte, err error) {
+	if err = c.getState(ctx, stateGateBlobs(scope), &list); errors.Is(err, vault.ErrNotFound) {
+		return nil, nil
+	}
+	return list, err
 }
 
 func (c *Client) pendingBlobs(ctx context.Context) (list [][]byte, err error) {
@@ -107,6 +127,26 @@ func (c *Client) blobNames(ctx context.Context) ([]blobName, error) {
 		out = append(out, n)
 	}
 	return out, rows.Err()
+}
+
+// allBlobs returns blobNames, and the sealed files whose records were closed at a gate.
+func (c *Client) allBlobs(ctx context.Context) ([]blobName, error) {
+	out, err := c.blobNames(ctx)
+	if err != nil {
+		return nil, err
+	}
+	for _, s := range c.rep.Scopes() {
+		list, err := c.gateBlobs(ctx, s.Scope)
+		if err != nil {
+			return nil, err
+		}
+		for _, b := range list {
+			if len(b) == sha256.Size {
+				out = append(out, blobName{scope: s.Scope, hash: vault.BlobHash(b)})
+			}
+		}
+	}
+	return out, nil
 }
 
 // hashOf reads a SHA-256 from a value.

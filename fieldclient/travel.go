@@ -34,8 +34,20 @@ type awayVisit struct {
 // Stayed is a visit that TravelLight could not remove.
 type Stayed struct {
 	Scope syncproto.ScopeID `json:"visit"`
-	Why   string            `json:"why"`
+	Why   string            `json:"why"` // one of the sentences below
 }
+
+// Why a visit stays.
+const (
+	StayNoServer  = "this laptop never met the server: sync first"
+	StayGate      = "it is in gate mode: leave that first"
+	StayOriginals = "the server has not acknowledged all of its photos, sounds and files: sync first"
+	StayErasure   = "the server has not taken an erasure yet: sync first"
+	StayRefused   = "it holds work that the server refused, which is kept as evidence"
+	StayEarly     = "it holds work that waits for other work to come first"
+	StayOwn       = "the server has not signed for all of this laptop's work in it: sync first"
+	StayOthers    = "it holds work of others that may not be on the server: sync first"
+)
 
 // TravelReport says what TravelLight did.
 type TravelReport struct {
@@ -107,7 +119,7 @@ func (p *packing) attachments(ctx context.Context) (err error) {
 	}
 	for _, b := range p.blobs {
 		if why, going := p.stays[b.scope]; going && why == "" && b.state != StateStored {
-			p.stays[b.scope] = "the server has not acknowledged all of its photos, sounds and files: sync first"
+			p.stays[b.scope] = StayOriginals
 		}
 	}
 	return nil
@@ -161,11 +173,11 @@ func (p *packing) unready(ctx context.Context, scope syncproto.ScopeID) (string,
 		return "", err
 	}
 	if p.epoch == (syncproto.Hash{}) {
-		return "this laptop never met the server: sync first", nil
+		return StayNoServer, nil
 	}
 	p.synced[scope] = cur.Epoch == p.epoch
 	if p.c.gates[scope] != nil {
-		return "it is in gate mode: leave that first", nil
+		return StayGate, nil
 	}
 	erased, err := p.c.rep.Redacted(ctx, scope)
 	if err != nil || len(erased) == 0 {
@@ -180,7 +192,7 @@ func (p *packing) unready(ctx context.Context, scope syncproto.ScopeID) (string,
 		count += len(e.Places)
 	}
 	if had.Epoch != p.epoch || had.Count != count {
-		return "the server has not taken an erasure yet: sync first", nil
+		return StayErasure, nil
 	}
 	return "", nil
 }
@@ -198,7 +210,7 @@ func (p *packing) row(ctx context.Context, id int64, kind uint8, payload []byte)
 			return nil
 		}
 		if kind == rowRefused {
-			p.stays[scope] = "it holds work that the server refused, which is kept as evidence"
+			p.stays[scope] = StayRefused
 			return nil
 		}
 		if why, err = p.unacknowledged(ctx, &a); err != nil {
@@ -225,7 +237,7 @@ func (p *packing) row(ctx context.Context, id int64, kind uint8, payload []byte)
 func (p *packing) unacknowledged(ctx context.Context, a *arrival) (string, error) {
 	l, err := p.c.rep.Changeset(ctx, a.cs.ID)
 	if errors.Is(err, replica.ErrNotFound) {
-		return "it holds work that waits for other work to come first", nil
+		return StayEarly, nil
 	}
 	if err != nil {
 		return "", err
@@ -236,9 +248,9 @@ func (p *packing) unacknowledged(ctx context.Context, a *arrival) (string, error
 	case signed, l.Device != p.c.keys.device.ID && a.server != 0 && p.synced[l.Scope] && !r.signsAnother(l):
 		return "", nil
 	case l.Device == p.c.keys.device.ID:
-		return "the server has not signed for all of this laptop's work in it: sync first", nil
+		return StayOwn, nil
 	}
-	return "it holds work of others that may not be on the server: sync first", nil
+	return StayOthers, nil
 }
 
 // removeVisits overwrites the rows of visits and forgets what was kept about them, in one transaction. The feeds are
@@ -274,7 +286,7 @@ func (c *Client) removeVisits(ctx context.Context, p *packing) error {
 			if why != "" {
 				continue
 			}
-			for _, name := range []string{stateFeed(scope), stateCursor(scope), stateUnread(scope), stateRedo(scope), stateRedacted(scope)} {
+			for _, name := range []string{stateFeed(scope), stateCursor(scope), stateUnread(scope), stateRedo(scope), stateRedacted(scope), stateGateBlobs(scope)} {
 				if err := tx.Delete(name); err != nil {
 					return err
 				}

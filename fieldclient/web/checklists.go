@@ -36,8 +36,8 @@ type templateChoice struct {
 	Version string
 }
 
-// checklists is GET /visits/{visit}/checklists.
-func checklists(a *ask) error {
+// checklistsOf is GET /visits/{visit}/checklists.
+func checklistsOf(a *ask) error {
 	v, err := a.visit("checklists")
 	if err != nil {
 		return err

@@ -7,6 +7,7 @@ import (
 
 	"kua/fieldclient"
 	"kua/fieldclient/form"
+	"kua/fieldclient/picture"
 	"kua/fieldclient/vault"
 	"kua/syncproto"
 )
@@ -36,6 +37,8 @@ var problems = []problem{
 	{fieldclient.ErrOpenLine, http.StatusForbidden, "openline"},
 	{fieldclient.ErrNotEnrolled, http.StatusForbidden, "notenrolled"},
 	{fieldclient.ErrNoRight, http.StatusForbidden, "noright"},
+	{fieldclient.ErrOneSource, http.StatusConflict, "onesource"},
+	{form.ErrBadValue, http.StatusBadRequest, "badvalue"},
 	{fieldclient.ErrNotApproved, http.StatusForbidden, "notapproved"},
 	{fieldclient.ErrTemplateAway, http.StatusConflict, "templateaway"},
 	{form.ErrNotRelevant, http.StatusConflict, "notasked"},
@@ -44,6 +47,15 @@ var problems = []problem{
 	{form.ErrRepeatCount, http.StatusConflict, "notasked"},
 	{fieldclient.ErrNoKeeper, http.StatusConflict, "nokeeper"},
 	{fieldclient.ErrAway, http.StatusGone, "away"},
+	{fieldclient.ErrRestricted, http.StatusForbidden, "restricted"},
+	{fieldclient.ErrTooLarge, http.StatusRequestEntityTooLarge, "original"},
+	{fieldclient.ErrNotHeld, http.StatusNotFound, "notheld"},
+	{errNoFile, http.StatusBadRequest, "nofile"},
+	{errRecording, http.StatusConflict, "recording"},
+	{errOver, http.StatusConflict, "over"},
+	{errConsent, http.StatusConflict, "consent"},
+	{picture.ErrNone, http.StatusUnsupportedMediaType, "nopicture"},
+	{picture.ErrTooLarge, http.StatusUnsupportedMediaType, "nopicture"},
 	{fieldclient.ErrNotFound, http.StatusNotFound, "notfound"},
 }
 

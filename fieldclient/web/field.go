@@ -33,6 +33,7 @@ type box struct {
 	Author string                  // of what is shown, where it is not this person
 	Review int                     // replacements that wait for an endorsement
 	Locked bool                    // there is something, and its key is not here
+	Gate   bool                    // because it was sealed at the gate: a coordinator releases it
 	Fixed  bool                    // this person may not change it
 	Wrong  string                  // why what was typed was not saved, as the field says it
 	Focus  bool
@@ -77,8 +78,14 @@ func (a *ask) boxOf(v fieldclient.View, name string, options ...option) (*box, e
 			b.show(f, me.Person)
 		}
 	}
-	if spec.Type == syncproto.TypeCodes && b.Value != "" {
-		b.Chosen = strings.Split(b.Value, ", ")
+	if spec.Type == syncproto.TypeCodes {
+		if len(b.Codes) == 0 {
+			b.Codes = offered(kind.Name, name)
+		}
+		if b.Value != "" {
+			b.Chosen = strings.Split(b.Value, ", ")
+		}
+		b.addChosen()
 	}
 	return b, nil
 }
@@ -101,7 +108,7 @@ func (b *box) show(f *fieldclient.FieldView, me syncproto.PersonID) {
 			shown = h
 		}
 	}
-	b.Value, b.Saved, b.Locked = shown.Value, shown.Written, shown.Locked
+	b.Value, b.Saved, b.Locked, b.Gate = shown.Value, shown.Written, shown.Locked, shown.Gate
 	if shown.Person != me {
 		b.Author = shown.Name
 	}

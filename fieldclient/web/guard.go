@@ -5,7 +5,6 @@ import (
 	"crypto/subtle"
 	"encoding/base64"
 	"encoding/hex"
-	"errors"
 	"net/http"
 	"slices"
 	"strings"
@@ -53,7 +52,7 @@ func (s *Server) guard(next http.Handler) http.Handler {
 		case r.URL.Path != launchPath && !s.ours(r):
 			http.Error(w, "403: this request does not come from a page of this program", http.StatusForbidden)
 		default:
-			r.Body = http.MaxBytesReader(w, r.Body, maxBody)
+			r.Body = http.MaxBytesReader(w, r.Body, bodyLimit(r))
 			checked.ServeHTTP(w, r)
 		}
 	})
@@ -142,10 +141,8 @@ func (se *session) mayChange(r *http.Request) bool {
 		return se.holds(t)
 	}
 	kind, _, _ := strings.Cut(r.Header.Get("Content-Type"), ";")
-	if kind != "application/x-www-form-urlencoded" && kind != "multipart/form-data" || r.ContentLength > maxBody {
+	if kind != "application/x-www-form-urlencoded" && kind != "multipart/form-data" || r.ContentLength > maxBody || streamed(r) {
 		return false
 	}
 	return se.holds(r.PostFormValue("csrf"))
 }
-
-var errNoSession = errors.New("no session")

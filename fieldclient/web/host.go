@@ -151,7 +151,8 @@ type life struct {
 	h       *Host
 	p       *process
 	tickets []string
-	invited bool // a launch file or a ticket waits for a browser
+	invited bool   // a launch file or a ticket waits for a browser
+	token   string // that the process has been told and the launch file not yet
 	renew   *time.Timer
 }
 
@@ -210,30 +211,38 @@ func (l *life) hear(m Message) error {
 			}
 		}
 		l.invited = true
-		if len(l.tickets) == 0 {
-			return l.invite()
+		if len(l.tickets) > 0 {
+			l.renew.Reset(ticketWait)
+		} else if err := l.invite(); err != nil {
+			return err
 		}
-		l.renew.Reset(ticketWait)
+		return l.p.in.Encode(Message{Begin: true})
+	case m.Offered && l.token != "":
+		return l.publish()
 	}
 	return nil
 }
 
-// invite writes a launch file and opens it, or says where it is. A file that nobody has opened yet gets a new token.
+// invite makes a token and tells it to the process with the screens. When that knows it, publish follows.
 func (l *life) invite() error {
 	var b [32]byte
 	if _, err := rand.Read(b[:]); err != nil {
 		return err
 	}
-	token := hex.EncodeToString(b[:])
-	if err := l.p.in.Encode(Message{Token: token}); err != nil {
-		return fmt.Errorf("opening the screens: %w", err)
-	}
+	l.token = hex.EncodeToString(b[:])
+	l.renew.Reset(tokenRenewed)
+	return l.p.in.Encode(Message{Token: l.token})
+}
+
+// publish writes the launch file and opens it, or says where it is. A file that nobody has opened yet only gets the new
+// token.
+func (l *life) publish() error {
 	_, err := os.Stat(l.h.file.path)
 	again := err == nil
-	if err := l.h.file.write(l.p.address, token); err != nil {
+	if err := l.h.file.write(l.p.address, l.token); err != nil {
 		return err
 	}
-	l.renew.Reset(tokenRenewed)
+	l.token = ""
 	if again {
 		return nil
 	}

@@ -138,7 +138,9 @@ func serve(t testing.TB, cfg fieldclient.Config) *site {
 func (e *site) browser() *http.Client {
 	jar, err := cookiejar.New(nil)
 	check(e.t, err)
-	return &http.Client{Jar: jar, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
+	transport := &http.Transport{} // its connections are its own
+	e.t.Cleanup(transport.CloseIdleConnections)
+	return &http.Client{Jar: jar, Transport: transport, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
 }
 
 // enter lets the browser in.

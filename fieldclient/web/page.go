@@ -74,8 +74,9 @@ func functions(w *words) template.FuncMap {
 		"stands": func(s fieldclient.Statement) bool {
 			return s.Fate == syncproto.FateHead.String() && (s.Kind == syncproto.KindSet || s.Kind == syncproto.KindClear || s.Kind == syncproto.KindResolve)
 		},
-		"millis": func(ms int64) string { return w.millis(ms) },
-		"hour":   func(t time.Time) string { return t.Format("15:04") },
+		"millis":   func(ms int64) string { return w.millis(ms) },
+		"silences": func() []string { return []string{"not-checked", "not-applicable", "access-refused"} },
+		"hour":     func(t time.Time) string { return t.Format("15:04") },
 	}
 }
 
@@ -89,6 +90,7 @@ type Page struct {
 	Path     string // of this page; the language switch comes back to it
 	Here     string // first word of the path: which entry of the menu is marked
 	Idle     int    // minutes until the laptop locks itself
+	AtGate   bool   // a visit is in gate mode on this laptop
 }
 
 func (p *Page) base() *Page { return p }
@@ -138,7 +140,7 @@ func (a *ask) fill(p *Page) {
 	if a.client == nil {
 		return
 	}
-	p.Unlocked = true
+	p.Unlocked, p.AtGate = true, a.s.watch.gated()
 	if m, err := a.client.Person(); err == nil {
 		p.Member, p.Name = true, m.Name
 	}

@@ -15,10 +15,11 @@ import (
 
 // examples has every page with its struct. A new screen adds a line.
 var examples = map[string]paged{
-	"at": &fieldPage{}, "attention": &waitingPage{}, "search": &searchingPage{}, "sync": &syncPage{}, "travel": &travelPage{},
+	"at": &fieldPage{}, "attention": &waitingPage{}, "search": &searchingPage{}, "sync": &syncPage{},
 	"enrol": &enrolmentPage{}, "entry": &entryPage{}, "error": &errorPage{}, "locked": &lockedPage{}, "newvisit": &openingPage{},
+	"interviews": &interviewsPage{}, "interview": &interviewPage{}, "identity": &identityPage{}, "evidence": &evidencePage{}, "proof": &proofPage{}, "protect": &protectPage{},
 	"prepare": &preparePage{}, "records": &listPage{}, "recovery": &recoveryPage{}, "settings": &settingPage{}, "setup": &settingUpPage{},
-	"checklist": &checklistPage{}, "checklists": &checklistsPage{}, "check": &checkPage{}, "print": &printPage{}, "version": &versionPage{},
+	"debrief": &debriefPage{}, "checklist": &checklistPage{}, "checklists": &checklistsPage{}, "check": &checkPage{}, "print": &printPage{}, "version": &versionPage{},
 	"today": &todayPage{}, "unlock": &unlockingPage{}, "wipe": &wipingPage{},
 }
 

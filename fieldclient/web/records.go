@@ -21,10 +21,12 @@ var (
 	obstructions = recordKind{"obstruction", []string{"kind", "time", "what", "official", "reason"}, "kind", nil}
 	observations = recordKind{"observation", []string{"text", "place", "theme", "time", "urgent"}, "text", []string{"place", "theme"}}
 	documents    = recordKind{"document", []string{"title", "period", "checked", "discrepancy", "copy"}, "title", nil}
+	findings     = recordKind{"finding", []string{"statement", "theme", "sources", "standing", "scale", "minority"}, "statement", []string{"theme", "standing"}}
+	recommended  = recordKind{"recommendation", []string{"text", "addressee", "due", "status"}, "text", []string{"status"}}
 )
 
 // kinds are the records that the button of a list may make.
-var kinds = []recordKind{obstructions, observations, documents}
+var kinds = []recordKind{obstructions, observations, documents, findings, recommended}
 
 // recordCard is one record in a list.
 type recordCard struct {
@@ -98,6 +100,10 @@ type recordGroup struct {
 
 func visitObservations(a *ask) error { return a.list("observations", observations) }
 func visitDocuments(a *ask) error    { return a.list("documents", documents) }
+
+// visitFindings lists what the group concludes; a finding is established only on two kinds of source (fieldclient/finding.go).
+func visitFindings(a *ask) error        { return a.list("findings", findings) }
+func visitRecommendations(a *ask) error { return a.list("recommendations", recommended) }
 
 func (a *ask) list(part string, k recordKind) error {
 	v, err := a.visit(part)

@@ -55,16 +55,38 @@ func all() []door {
 		{"GET /visits/{visit}/entry", member, visitEntry},
 		{"GET /visits/{visit}/prepare", member, visitPrepare}, // prepare.go
 		{"POST /visits/{visit}/team", member, addToTeam},
-		{"POST /visits/{visit}/gate", member, switchGate}, // safety.go
+		{"GET /visits/{visit}/protect", member, visitProtect}, // protect.go
+		{"POST /visits/{visit}/gate", member, setGate},
 		{"POST /visits/{visit}/release", member, releaseGate},
 		{"POST /visits/{visit}/travel", member, travelLight},
 		{"POST /visits/back", member, bringBack},
+		{"GET /visits/{visit}/interviews", member, visitInterviews}, // interviews.go
+		{"POST /visits/{visit}/interviews", member, newInterview},
+		{"GET /visits/{visit}/interviews/{interview}", member, interviewOf}, // interview.go
+		{"POST /visits/{visit}/interviews/{interview}/level", member, interviewSetLevel},
+		{"POST /visits/{visit}/interviews/{interview}/remove", member, removeInterview},
+		{"POST /visits/{visit}/interviews/{interview}/consents", member, askConsent}, // consents.go
+		{"POST /visits/{visit}/interviews/{interview}/consents/{consent}/withdraw", member, withdrawConsent},
+		{"GET /visits/{visit}/interviews/{interview}/identity", member, identityForm}, // identity.go
+		{"POST /visits/{visit}/interviews/{interview}/identity", member, sealIdentity},
+		{"GET /visits/{visit}/evidence", member, visitEvidence}, // evidence.go
+		{"POST /visits/{visit}/evidence", member, addEvidence},  // upload.go
+		{"GET /visits/{visit}/evidence/{evidence}", member, evidenceOf},
+		{"GET /visits/{visit}/evidence/{evidence}/picture/{side}", member, evidencePicture},
+		{"GET /visits/{visit}/evidence/{evidence}/sound", member, evidenceSound},
+		{"POST /visits/{visit}/recordings", member, beginRecording}, // recording.go
+		{"POST /visits/{visit}/recordings/{recording}/{slice}", member, addSlice},
+		{"POST /visits/{visit}/recordings/{recording}/end", member, endRecording},
 		{"GET /visits/{visit}/observations", member, visitObservations}, // records.go
 		{"GET /visits/{visit}/documents", member, visitDocuments},
 		{"POST /visits/{visit}/records/{kind}", member, addRecord},
 		{"POST /record/remove", member, removeRecord},
 		{"POST /record/restore", member, restoreRecord},
-		{"GET /visits/{visit}/checklists", member, checklists}, // checklists.go
+		{"GET /visits/{visit}/debrief", member, visitDebrief}, // debrief.go
+		{"POST /visits/{visit}/debrief", member, debriefAgree},
+		{"GET /visits/{visit}/findings", member, visitFindings}, // records.go
+		{"GET /visits/{visit}/recommendations", member, visitRecommendations},
+		{"GET /visits/{visit}/checklists", member, checklistsOf}, // checklists.go
 		{"POST /visits/{visit}/checklists", member, checklistOpen},
 		{"GET /visits/{visit}/checklists/{list}/version", member, checklistVersion},
 		{"POST /visits/{visit}/checklists/{list}/version", member, checklistVersion},
@@ -156,7 +178,6 @@ var (
 	errNoPage = errors.New("there is no such page")
 	errForm   = errors.New("the form is not of a page of this session")
 	errLocked = errors.New("the laptop is locked")
-	errTyped  = errors.New("typed wrongly") // the page says itself what
 )
 
 // front leads to where this laptop stands: set-up, unlocking, enrolment or the day's work.

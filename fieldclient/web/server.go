@@ -51,6 +51,8 @@ type Server struct {
 	ending    chan struct{}                      // closed when it has come
 	handling  sync.WaitGroup                     // requests that are being answered, but for streams
 	listening sync.WaitGroup                     // streams
+	drawing   sync.Mutex                         // one picture at a time
+	slicing   sync.Mutex                         // one slice of a recording at a time
 
 	mu       sync.Mutex // guards what follows
 	sessions []*session
@@ -58,6 +60,8 @@ type Server struct {
 	streams  map[chan event]bool
 	language string // until the vault says otherwise
 	wiping   *wiping
+
+	recording, lastRecording *recording
 }
 
 // Ending is why the screens went away.
@@ -132,7 +136,9 @@ func (s *Server) Serve(ctx context.Context, l net.Listener) (Ending, error) {
 	l.Close() // what comes from now on waits for the next process, where there is one
 	end.Tickets = s.farewell(end.Why)
 	s.running.stop()
+	s.saveRecording() // what was spoken until now; before the requests, one of which may wait for its end
 	s.handling.Wait() // a save that has begun is finished
+	s.saveRecording() // that a late request began
 	within(farewellSpan, s.listening.Wait)
 	if c := s.client.Swap(nil); c != nil {
 		err = errors.Join(err, c.Close())

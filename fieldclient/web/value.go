@@ -34,6 +34,8 @@ func (w *words) value(kind, field, value string) string {
 		for _, word := range strings.Split(value, ", ") {
 			if key := "code." + kind + "." + field + "." + word; w.Has(key) {
 				word = w.T(key)
+			} else if key := "theme." + word; field == "themes" && w.Has(key) {
+				word = w.T(key)
 			}
 			out = append(out, word)
 		}

@@ -13,7 +13,7 @@ func TestVendoredFilesAreAsTheyWerePublished(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	recorded := map[string]string{"VENDOR.md": "", "kua.css": "", "checklist.css": "", "checklist.js": "", "kua.js": "", "kua.svg": ""} // ours
+	recorded := map[string]string{"VENDOR.md": "", "kua.css": "", "checklist.css": "", "checklist.js": "", "evidence.js": "", "kua.js": "", "kua.svg": ""} // ours
 	for _, m := range regexp.MustCompile(`(?m)^\| (\S+) \|.*\| ([0-9a-f]{64}) \|$`).FindAllStringSubmatch(string(list), -1) {
 		recorded[m[1]] = m[2]
 	}

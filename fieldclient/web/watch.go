@@ -58,6 +58,12 @@ func (w *watch) setGate(on bool) {
 	w.gate = on
 }
 
+func (w *watch) gated() bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.gate
+}
+
 func (w *watch) idleMinutes() int {
 	w.mu.Lock()
 	defer w.mu.Unlock()

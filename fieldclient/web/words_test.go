@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"kua/fieldclient"
 	starters "kua/fieldclient/checklists"
 	"kua/fieldclient/form"
 	"kua/syncproto"
@@ -136,7 +137,27 @@ func made() map[string]bool {
 	for _, l := range starters.All() {
 		out["checklist.title."+l.Name] = true
 	}
-	for _, theme := range themes {
+	for _, st := range []fieldclient.Standing{fieldclient.StandsOpen, fieldclient.StandsAlone, fieldclient.StandsUnanimous, fieldclient.StandsDiffering, fieldclient.StandsAgreed, fieldclient.StandsContested} {
+		out["debrief.standing."+string(st)] = true
+	}
+	for _, b := range []starters.Bound{starters.AtLeast, starters.AtMost} {
+		out["norm.bound."+string(b)] = true
+	}
+	for _, u := range consentUses() {
+		out["consent.for."+u] = true
+	}
+	consent, _ := syncproto.KindNamed("consent")
+	level, _ := consent.FieldNamed("level")
+	for _, l := range level.Codes {
+		out["consent.means."+l] = true
+	}
+	for _, g := range guides {
+		out["guide."+g] = true
+	}
+	for _, why := range whyStayed {
+		out["stay."+why] = true
+	}
+	for _, theme := range append(interviewThemes(), themes...) {
 		out["theme."+theme] = true
 	}
 	for _, code := range []form.Code{form.CodeRequired, form.CodeConstraint, form.CodeChoice, form.CodeFault, codeValue} {

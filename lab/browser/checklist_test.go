@@ -7,9 +7,11 @@ import (
 
 	"github.com/chromedp/chromedp"
 
+	"kua/fieldclient"
 	"kua/fieldclient/checklists"
 	"kua/fieldclient/form"
 	"kua/lab/stage"
+	"kua/syncproto"
 )
 
 // Approve brings starter checklists into the registry and approves them.
@@ -59,4 +61,45 @@ func templateID(t testing.TB, l *stage.Laptop, name string) string {
 	}
 	t.Fatalf("no template %s", name)
 	return ""
+}
+
+func TestTheGroupTalksOverWhereItsAnswersDiffer(t *testing.T) {
+	s := NewSeason(t)
+	Approve(t, s.Lead, "colony")
+	s.SyncAll()
+	ctx := context.Background()
+	colony, err := syncproto.ParseEntityID(templateID(t, s.Aigerim, "kua_colony"))
+	must(t, err)
+	say := func(l *stage.Laptop, item, value string, ch fieldclient.AnswerChange) {
+		id, err := l.OpenChecklist(ctx, s.Visit, colony, nil, "")
+		must(t, err)
+		k, err := l.Checklist(ctx, s.Visit, id, "kk")
+		must(t, err)
+		ref, err := k.Find(ctx, item)
+		must(t, err)
+		ch.Value = &value
+		_, err = k.Answer(ctx, ref, ch)
+		must(t, err)
+	}
+	note := "Екі камерада ғана көрдім."
+	say(s.Aigerim, "CORE-03", "met", fieldclient.AnswerChange{Sources: &[]string{"observation"}})
+	s.SyncAll()
+	say(s.Daulet, "CORE-03", "partly", fieldclient.AnswerChange{Note: &note})
+	s.SyncAll()
+	_, b := Screens(t, s.Aigerim)
+	b.Do(chromedp.WaitVisible(`a[href="/today"][aria-current]`, chromedp.ByQuery))
+	b.Go("/visits/" + s.Visit.String() + "/debrief")
+	b.Do(chromedp.Click(`details summary`, chromedp.ByQuery), chromedp.WaitVisible(`input[name="take"]`, chromedp.ByQuery))
+	b.In("debrief")
+	b.Do(chromedp.Click(`details summary`, chromedp.ByQuery), chromedp.WaitVisible(`input[name="take"]`, chromedp.ByQuery))
+	b.Do(chromedp.Click(`input[value^="said:"]`, chromedp.ByQuery), chromedp.Click(`details button.main`, chromedp.ByQuery), chromedp.WaitVisible(`.notice.good`, chromedp.ByQuery))
+	b.Go("/visits/" + s.Visit.String() + "/debrief?all=yes")
+	b.Do(chromedp.WaitVisible(`.side.agreed`, chromedp.ByQuery))
+	b.In("debrief-agreed")
+	b.Go("/visits/" + s.Visit.String() + "/findings")
+	b.Press(`.adder button`, `#cards textarea`)
+	b.Type(`#cards textarea`, "Камераларда ауа алмаспайды.")
+	b.Saved(`#cards form.field`)
+	b.In("findings")
+	b.Quiet()
 }

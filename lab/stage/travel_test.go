@@ -204,3 +204,27 @@ func TestPhotosOfARemovedVisitGoWithItAndOnlyWhenTheServerHasThem(t *testing.T) 
 		t.Errorf("the photo came back as %d bytes, %v", len(back), err)
 	}
 }
+
+// The laptop cannot read the record any more, and still has to bring what it names to safety.
+func TestAPhotoThatWasTakenAtTheGateReachesTheServerAfterALock(t *testing.T) {
+	s, aru, home, ahead := journey(t)
+	check(t, aru.EnterGate(context.Background(), ahead))
+	original := noise(5000)
+	photo := aru.addEvidence(ahead, original)
+	aru.Reopen()
+	if n, _, err := aru.Unstored(context.Background(), ahead); err != nil || n != 1 {
+		t.Errorf("%d originals are said to be only here: %v", n, err)
+	}
+	check(t, aru.LeaveGate(context.Background(), ahead))
+	if rep := aru.travel(home); len(rep.Removed) != 0 {
+		t.Errorf("the visit left with a photo that nobody else has: %+v", rep)
+	}
+	if rep := aru.Sync(); rep.Attachments != 1 || rep.AttachmentsWaiting != 0 {
+		t.Errorf("syncing what was sealed at the gate: %+v", rep)
+	}
+	s.Lead.Sync()
+	check(t, s.Lead.fetchEvidence(ahead, photo))
+	if got := s.Lead.readEvidence(ahead, photo); !bytes.Equal(got, original) {
+		t.Error("the photo does not open outside")
+	}
+}

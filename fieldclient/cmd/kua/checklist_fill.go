@@ -181,7 +181,7 @@ func problemText(p form.Problem) string {
 func (a *app) checklistShow(p *chosen) *cobra.Command {
 	c := &cobra.Command{Use: "show [ID]", Short: "Show your answers, or one question with everybody's", Args: cobra.MaximumNArgs(1)}
 	return a.command(c, func(ctx context.Context, args []string) error {
-		return a.on(ctx, p, func(_ *fieldclient.Client, k *fieldclient.Checklist) error {
+		return a.on(ctx, p, func(c *fieldclient.Client, k *fieldclient.Checklist) error {
 			if len(args) == 1 {
 				ref, err := k.Find(ctx, args[0])
 				if err != nil {
@@ -191,7 +191,11 @@ func (a *app) checklistShow(p *chosen) *cobra.Command {
 				if err != nil {
 					return err
 				}
-				return a.print(itemOf(it), func(w io.Writer) { writeItem(w, it); writeSaid(w, append([]fieldclient.Said{it.Mine}, it.Others...)) })
+				return a.print(itemOf(it), func(w io.Writer) {
+					writeItem(w, it)
+					comparisons(ctx, w, c, k, it)
+					writeSaid(w, append([]fieldclient.Said{it.Mine}, it.Others...))
+				})
 			}
 			var list []itemView
 			if err := walkSection(ctx, k, k.Root(), func(it fieldclient.Item) { list = append(list, itemOf(it)) }); err != nil {

@@ -42,7 +42,7 @@ func run(args []string, in *os.File, out, problems io.Writer) int {
 func (a *app) root() *cobra.Command {
 	root := a.group("kua", "Keep the field record of a preventive mechanism, with or without a network",
 		a.setup(), a.passphraseCommands(), a.recovery(), a.device(), a.doctor(), a.wipe(),
-		a.org(), a.invite(), a.enrol(), a.enrolments(), a.approve(), a.roster(), a.giveRole(), a.revoke(), a.template(),
+		a.org(), a.invite(), a.enrol(), a.enrolments(), a.approve(), a.roster(), a.giveRole(), a.revoke(), a.template(), a.norm(),
 		a.facility(), a.visit(), a.record(), a.set(), a.clear(), a.checklist(), a.answer(), a.agree(), a.note(), a.interview(), a.evidence(), a.fields(),
 		a.search(), a.history(), a.status(), a.gate(), a.travelLight(), a.identity(), a.attention(), a.conflicts(), a.resolve(), a.endorse(), a.quarantine(), a.erase(),
 		a.sync(), a.courier(), a.verify(), a.incidents(), a.version(),

@@ -2,15 +2,10 @@ package main
 
 import (
 	"context"
-	"crypto/sha256"
-	"fmt"
-	"slices"
 
 	"github.com/spf13/cobra"
 
 	"kua/fieldclient"
-	"kua/internal/replica"
-	"kua/syncproto"
 )
 
 func (a *app) note() *cobra.Command {
@@ -73,7 +68,7 @@ func (a *app) interview() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			if fields["pseudonym"], err = pseudonym(ctx, c, scope); err != nil {
+			if fields["pseudonym"], err = c.Pseudonym(ctx, scope); err != nil {
 				return err
 			}
 			id, err := c.Create(ctx, scope, "interview", fields)
@@ -84,48 +79,4 @@ func (a *app) interview() *cobra.Command {
 				"Saved. The person is %s in this visit.", fields["pseudonym"])
 		})
 	})
-}
-
-const letters = "0123456789ABCDEFGHJKMNPQRSTVWXYZ" // Crockford: none is taken for another
-
-// pseudonym makes a name for the next person interviewed with this laptop in this visit, such as 7K-R4M-03-X: a code
-// of the visit, one of the laptop, a counter and a check character. Nothing in it says anything about the person. A
-// laptop whose data was restored gets another code, so that no pseudonym is given twice.
-func pseudonym(ctx context.Context, c *fieldclient.Client, scope syncproto.ScopeID) (string, error) {
-	incidents, err := c.Incidents(ctx)
-	if err != nil {
-		return "", err
-	}
-	device := c.Device().ID
-	visitCode := code(2, "visit", scope[:])
-	deviceCode := code(3, "laptop", scope[:], device[:], fmt.Append(nil, len(incidents)))
-	body := visitCode + "-" + deviceCode + "-"
-	n := 1 // counts what this person began, whatever became of it: an erased pseudonym is not given again
-	me, err := c.Person()
-	if err != nil {
-		return "", err
-	}
-	kind, _ := syncproto.KindNamed("interview")
-	err = c.Replica().Records(ctx, scope, kind.ID, func(v replica.RecordView) error {
-		if slices.ContainsFunc(v.Log, func(l syncproto.Contribution) bool { return l.Person == me.Person }) {
-			n++
-		}
-		return nil
-	})
-	body += fmt.Sprintf("%02d", n)
-	return body + "-" + code(1, "check", []byte(body)), err
-}
-
-// code returns n letters that stand for a hash.
-func code(n int, parts ...any) string {
-	h := sha256.New()
-	for _, p := range parts {
-		fmt.Fprintf(h, "%s\x00", p)
-	}
-	sum := h.Sum(nil)
-	out := make([]byte, n)
-	for i := range out {
-		out[i] = letters[sum[i]&31]
-	}
-	return string(out)
 }

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -55,5 +56,9 @@ func (a *app) showScreens(ctx context.Context, noBrowser bool) error {
 			fmt.Fprintln(a.err, "No browser was found that can be given a profile of its own (Chromium, Chrome, Edge or Firefox).")
 		}
 	}
-	return h.Run(ctx)
+	err = h.Run(ctx)
+	if errors.Is(err, web.ErrWiped) {
+		return a.say(map[string]bool{"wiped": true}, "Wiped. Nobody can read what was here.")
+	}
+	return err
 }

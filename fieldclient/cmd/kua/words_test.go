@@ -86,10 +86,3 @@ func TestAPrefixNamesOneThingOrIsRefused(t *testing.T) {
 		t.Errorf("the candidates are not listed: %v", err)
 	}
 }
-
-func TestThePieceOfAPseudonymSaysNothingAndDiffersByVisitAndLaptop(t *testing.T) {
-	a, b := code(3, "laptop", []byte("one visit"), []byte("laptop 1")), code(3, "laptop", []byte("one visit"), []byte("laptop 2"))
-	if a == b || a != code(3, "laptop", []byte("one visit"), []byte("laptop 1")) || len(a) != 3 || strings.Trim(a, letters) != "" {
-		t.Errorf("codes %q and %q", a, b)
-	}
-}

@@ -63,6 +63,13 @@
     return form ? post(form.getAttribute("hx-post") ?? form.action, new URLSearchParams(new FormData(form))) : null;
   }));
 
+  // leaving lets a script of a page bring home what is no field, such as the last words of a recording.
+  const leaving = () => {
+    const work = [];
+    document.dispatchEvent(new CustomEvent("kua:leaving", {detail: work}));
+    return work;
+  };
+
   // --- locking ----------------------------------------------------------------------------------------------------
 
   const hide = () => document.documentElement.classList.add("hidden");
@@ -70,7 +77,7 @@
   const lock = async () => {
     if (gone || !unlocked) return;
     hide();
-    await Promise.race([flush(), wait(1500)]);
+    await Promise.race([Promise.allSettled([flush(), ...leaving()]), wait(1500)]);
     try { await post("/lock", ""); } catch { /* it ends while it answers */ }
     await wait(4000);
     if (!gone) location.replace("/"); // the stream was not there

@@ -1,0 +1,111 @@
+package fieldclient
+
+import (
+	"context"
+	"fmt"
+	"slices"
+
+	"kua/internal/replica"
+	"kua/syncproto"
+)
+
+// Consent is what the person of an interview allowed for one use.
+type Consent struct {
+	Record    syncproto.EntityID `json:"record"`
+	Use       string             `json:"use"`
+	Level     string             `json:"level"` // of different ones beside each other the lowest
+	Recipient string             `json:"recipient,omitempty"`
+	By        string             `json:"by,omitempty"`
+	Explained string             `json:"explained,omitempty"`
+	Withdrawn bool               `json:"withdrawn"` // taken back by anybody, ever: whatever else was written
+	Name      string             `json:"name"`      // of the member who asked
+	Asked     int64              `json:"asked"`     // Unix milliseconds by that member's clock
+	Gate      bool               `json:"gate,omitempty"`
+	View      View               `json:"-"`
+}
+
+// Consents returns what was asked in an interview, the oldest first. A consent that anybody has ever said to be taken back
+// stays taken back: work that was quarantined counts, an answer that replaced it does not, and to be told so late
+// changes nothing (docs/vocabulary.md, consent.withdrawn).
+func (c *Client) Consents(ctx context.Context, scope syncproto.ScopeID, interview syncproto.EntityID) ([]Consent, error) {
+	c.whole.RLock()
+	defer c.whole.RUnlock()
+	kind, _ := syncproto.KindNamed("consent")
+	withdrawn, err := kind.FieldNamed("withdrawn")
+	if err != nil {
+		return nil, err
+	}
+	var out []Consent
+	err = c.rep.Records(ctx, scope, kind.ID, func(r replica.RecordView) error {
+		v, err := c.view(ctx, r)
+		if err != nil || !slices.Contains(v.values("interview"), interview.String()) || v.Removed {
+			return err
+		}
+		one := consentOf(v)
+		one.Withdrawn, err = c.everSaid(ctx, r, withdrawn, "yes")
+		out = append(out, one)
+		return err
+	})
+	slices.SortStableFunc(out, func(a, b Consent) int { return int(min(max(a.Asked-b.Asked, -1), 1)) })
+	return out, err
+}
+
+func consentOf(v View) Consent {
+	last := func(name string) string {
+		if all := v.values(name); len(all) > 0 {
+			return all[len(all)-1]
+		}
+		return ""
+	}
+	one := Consent{Record: v.Entity, Use: last("use"), Level: LowestConsent(v.values("level")), Recipient: last("recipient"),
+		By: last("by"), Explained: last("explained"), View: v}
+	for _, f := range v.Fields {
+		for _, h := range f.Heads {
+			one.Gate = one.Gate || h.Gate
+			if f.Name == "interview" && one.Asked == 0 {
+				one.Name, one.Asked = h.Name, h.Written
+			}
+		}
+	}
+	return one
+}
+
+// LowestConsent returns the lowest of several levels C0 to C5. Where none is said it is C1, the level that the methodology
+// begins with: the visiting group only.
+func LowestConsent(levels []string) string {
+	if levels = slices.DeleteFunc(slices.Clone(levels), func(l string) bool { return len(l) != 2 || l < "C0" || l > "C5" }); len(levels) == 0 {
+		return "C1"
+	}
+	return slices.Min(levels)
+}
+
+// values returns the different values that stand on a field.
+func (v View) values(name string) (out []string) {
+	for _, f := range v.Fields {
+		for _, h := range f.Heads {
+			if f.Name == name && h.Value != "" && !slices.Contains(out, h.Value) {
+				out = append(out, h.Value)
+			}
+		}
+	}
+	return out
+}
+
+// everSaid reports whether anybody has ever stated a value on a field, whatever became of the statement.
+func (c *Client) everSaid(ctx context.Context, r replica.RecordView, spec *syncproto.FieldSpec, value string) (bool, error) {
+	for _, l := range r.Log {
+		for _, o := range l.Ops {
+			if o.Field != spec.ID || !o.Kind.Settles() {
+				continue
+			}
+			raw, err := c.value(ctx, syncproto.OpRef{Changeset: l.Changeset, Index: o.Index})
+			if err != nil {
+				return false, fmt.Errorf("reading %s: %w", spec.Name, err)
+			}
+			if raw != nil && spec.FormatValue(raw) == value {
+				return true, nil
+			}
+		}
+	}
+	return false, nil
+}

@@ -1,0 +1,210 @@
+package web
+
+import (
+	"context"
+	"hash/fnv"
+	"slices"
+	"strconv"
+	"strings"
+
+	"kua/fieldclient"
+	"kua/fieldclient/checklists"
+	"kua/fieldclient/form"
+)
+
+// asked is one question, group or instance of a repeat as a page shows it.
+type asked struct {
+	fieldclient.Item
+	ID      string // of the element
+	URL     string // of the checklist
+	At      int    // the section that is shown
+	Kids    []asked
+	Options []offer
+	Problem form.Code // "" where nothing is wrong with the answer
+	Words   string    // the form author's words for it
+	Saved   string    // the time, where it was saved just now
+	Swap    bool      // it takes the place of one that a page shows
+	Paper   bool
+	Norms   []comparison // of what is measured
+}
+
+// comparison is a measurement held against one norm, in the language of the screens.
+type comparison struct {
+	checklists.Comparison
+	Label string
+}
+
+// offer is a choice that is offered.
+type offer struct {
+	form.Option
+	ID     string
+	Chosen bool
+}
+
+// Widget names how the question is answered.
+func (q asked) Widget() string {
+	switch n := q.Node; {
+	case n.Type == "select_one" && len(q.Options) > 12:
+		return "list"
+	case n.Type == "select_one":
+		return "one"
+	case n.Type == "select_multiple":
+		return "many"
+	case n.Type == "rank":
+		return "rank"
+	case n.Control == "trigger":
+		return "tick"
+	case n.Data == "int":
+		return "int"
+	case n.Data == "decimal":
+		return "decimal"
+	case n.Data == "date", n.Data == "time", n.Data == "dateTime":
+		return n.Data
+	case n.Control == "upload":
+		return "file"
+	case strings.Contains(n.Appearance, "multiline"):
+		return "long"
+	}
+	return "text"
+}
+
+// Number is the place of an instance in its repeat.
+func (q asked) Number() string {
+	ref := string(q.Ref)
+	return strings.TrimSuffix(ref[strings.LastIndexByte(ref, '[')+1:], "]")
+}
+
+// Problemname names what is wrong, for the catalogue.
+func (q asked) Problemname() string { return string(q.Problem) }
+
+// Trigger is when the browser sends the answer: a choice at once, a text a moment after the last key.
+func (q asked) Trigger() string {
+	switch q.Widget() {
+	case "one", "many", "list", "tick", "date", "time", "dateTime":
+		return "change"
+	case "long":
+		return "change, input changed delay:800ms"
+	}
+	return "change, input changed delay:400ms"
+}
+
+// Local is the value as the browser's field for times takes it.
+func (q asked) Local() string {
+	if q.Node.Data == "time" && len(q.Value) >= 5 {
+		return q.Value[:5]
+	}
+	if q.Node.Data == "dateTime" && len(q.Value) >= 16 {
+		return q.Value[:16]
+	}
+	return q.Value
+}
+
+// Status is the silence, or "none".
+func (q asked) Status() string { return q.Silence.String() }
+
+// Silences are the three, in the order of their keys.
+func (q asked) Silences() []string {
+	return []string{"not-checked", "not-applicable", "access-refused"}
+}
+
+// idOf makes an element's id of a place in the form: the same at each showing, and without the form's words.
+func idOf(ref form.Ref) string {
+	h := fnv.New64a()
+	h.Write([]byte(ref))
+	return strconv.FormatUint(h.Sum64(), 36)
+}
+
+// shower makes what pages show of what the form says.
+type shower struct {
+	ctx      context.Context
+	k        *fieldclient.Checklist
+	url      string
+	at       int
+	paper    bool
+	language string
+	norms    []checklists.Norm
+	problems map[form.Ref]form.Problem
+}
+
+// shows reports whether a question is on the screen: what people answer or read, and figures that norms are compared with.
+func shows(it fieldclient.Item) bool {
+	if it.Node.Kind != form.KindQuestion {
+		return !it.Node.Generated || it.Whole
+	}
+	return it.Node.Control != "" || it.Measure() != ""
+}
+
+// compare holds what is measured against the norms of the visit's day.
+func (sh *shower) compare(it fieldclient.Item) (out []comparison) {
+	for _, c := range it.Compare(sh.norms) {
+		label := map[string]string{"kk": c.Norm.Label.KK, "ru": c.Norm.Label.RU, "en": c.Norm.Label.EN}[sh.language]
+		if label == "" {
+			label = c.Norm.Applies
+		}
+		out = append(out, comparison{c, label})
+	}
+	return out
+}
+
+func (a *ask) shower(k *fieldclient.Checklist, p *checklistPage) (*shower, error) {
+	sh := &shower{ctx: a.Context(), k: k, url: p.URL, at: p.At, paper: p.Paper, language: a.words.Language}
+	var err error
+	if sh.norms, err = a.client.Norms(a.Context(), p.Visit); err != nil {
+		return nil, err
+	}
+	return sh, sh.wrong()
+}
+
+func (sh *shower) wrong() error {
+	list, err := sh.k.Problems(sh.ctx)
+	sh.problems = map[form.Ref]form.Problem{}
+	for _, p := range list {
+		if p.Code != form.CodeRequired { // nobody is scolded for what is not answered yet
+			sh.problems[p.Ref] = p
+		}
+	}
+	return err
+}
+
+func (sh *shower) all(items []fieldclient.Item) ([]asked, error) {
+	var out []asked
+	for _, it := range items {
+		if !shows(it) {
+			continue
+		}
+		q, err := sh.one(it)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, q)
+	}
+	return out, nil
+}
+
+func (sh *shower) one(it fieldclient.Item) (asked, error) {
+	q := asked{Item: it, ID: idOf(it.Ref), URL: sh.url, At: sh.at, Paper: sh.paper}
+	if it.Whole {
+		q.ID += "w"
+		return q, nil
+	}
+	if it.Node.Kind != form.KindQuestion {
+		items, err := sh.k.Section(sh.ctx, it.Ref)
+		if err != nil {
+			return q, err
+		}
+		q.Kids, err = sh.all(items)
+		return q, err
+	}
+	q.Norms = sh.compare(it)
+	if p, ok := sh.problems[it.Ref]; ok {
+		q.Problem, q.Words = p.Code, p.Message
+	}
+	chosen := []string{it.Value}
+	if it.Node.Type != "select_one" {
+		chosen = strings.Fields(it.Value)
+	}
+	for i, o := range it.Choices {
+		q.Options = append(q.Options, offer{o, q.ID + "-" + strconv.Itoa(i), slices.Contains(chosen, o.Value)})
+	}
+	return q, nil
+}

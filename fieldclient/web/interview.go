@@ -1,0 +1,209 @@
+package web
+
+import (
+	"context"
+	"errors"
+	"slices"
+
+	"kua/fieldclient"
+	"kua/syncproto"
+)
+
+// interviewPage is ui/interview.html: one conversation.
+type interviewPage struct {
+	VisitPage
+	URL       string
+	Entity    string
+	Pseudonym string
+	Seen      []string // statements about the level that the page shows
+	Level     string   // what the person agreed to; the lowest where members wrote different ones
+	Levels    []string
+	Stands    []fieldclient.Statement // different levels beside each other
+	TakenBack bool                    // to be recorded at all: nothing of the content is shown or asked any more
+	Kept      int                     // fields with content that the level does not cover
+	Fixed     bool
+
+	Themes        *box
+	Circumstances []*box
+	Content       []*box
+	Medical       *box // nil for who may not write it
+	Uses          []consentUse
+	Guides        []guide
+	Evidence      []evidenceCard
+	Adder         evidenceAdder
+	Identities    []identityRow
+	SealedHere    bool // some of it was sealed at the gate
+}
+
+// Recorded reports whether content may be written down.
+func (p *interviewPage) Recorded() bool { return p.Level != "C0" && !p.TakenBack }
+
+// guide is a checklist that helps in a conversation.
+type guide struct{ Form, Template string }
+
+// guides are the forms that are offered, in this order, where the registry has approved them.
+var guides = []string{"kua_interview", "kua_allegation"}
+
+// The fields of the page: the circumstances are asked first, as they are seen at once.
+var (
+	circumstances = []string{"kind", "start", "end", "place", "conditions", "privacy", "present", "interpreter", "language"}
+	content       = []string{"vulnerability", "summary", "risk", "urgent"}
+)
+
+// interviewOf is GET /visits/{visit}/interviews/{interview}.
+func interviewOf(a *ask) error {
+	p, err := a.interview()
+	if err != nil {
+		return err
+	}
+	return a.page("interview", p)
+}
+
+func (a *ask) interview() (*interviewPage, error) {
+	vp, err := a.visit("interviews")
+	if err != nil {
+		return nil, err
+	}
+	v, err := a.recordOf(vp.Visit.ID, "interview")
+	if err != nil {
+		return nil, err
+	}
+	p := &interviewPage{VisitPage: vp, URL: "/visits/" + vp.Visit.ID.String() + "/interviews/" + v.Entity.String(), Entity: v.Entity.String(),
+		Pseudonym: valueOf(v, "pseudonym"), SealedHere: sealedAtGate(v)}
+	if p.Pseudonym != "" {
+		p.Title = p.Pseudonym
+	}
+	for _, fill := range []func(fieldclient.View, *interviewPage) error{a.interviewLevel, a.interviewFields, a.interviewUses, a.interviewProof} {
+		if err := fill(v, p); err != nil {
+			return nil, err
+		}
+	}
+	return p, nil
+}
+
+func (a *ask) interviewLevel(v fieldclient.View, p *interviewPage) error {
+	b, err := a.boxOf(v, "consent")
+	if err != nil {
+		return err
+	}
+	p.Levels, p.Seen, p.Stands, p.Fixed = b.Codes, b.Seen, b.Stand, b.Fixed
+	var said []string
+	for _, f := range v.Fields {
+		for _, h := range f.Heads {
+			if f.Name == "consent" {
+				said = append(said, h.Value)
+			}
+		}
+	}
+	p.Level = fieldclient.LowestConsent(said)
+	return nil
+}
+
+func (a *ask) interviewFields(v fieldclient.View, p *interviewPage) (err error) {
+	if p.Themes, err = a.boxOf(v, "themes"); err != nil {
+		return err
+	}
+	if p.Circumstances, err = a.boxes(v, circumstances...); err != nil {
+		return err
+	}
+	if p.Content, err = a.boxes(v, content...); err != nil {
+		return err
+	}
+	for _, name := range append([]string{"medical"}, content...) {
+		if valueOf(v, name) != "" {
+			p.Kept++
+		}
+	}
+	if a.client.May(p.Visit.ID, syncproto.RightMedical) {
+		p.Medical, err = a.boxOf(v, "medical")
+	}
+	return err
+}
+
+// interviewProof adds what belongs to the conversation: guides, photos and sounds, and whether somebody's name is sealed.
+func (a *ask) interviewProof(v fieldclient.View, p *interviewPage) error {
+	var err error
+	if p.Guides, err = a.guides(); err != nil {
+		return err
+	}
+	if p.Evidence, err = a.evidenceCards(p.Visit.ID, &v.Entity); err != nil {
+		return err
+	}
+	p.Adder = a.adderFor(p.Visit.ID, v.Entity.String())
+	p.Identities, err = a.identities(p.Visit.ID, v.Entity)
+	return err
+}
+
+// guides finds the newest approved version of each guide.
+func (a *ask) guides() ([]guide, error) {
+	all, err := a.client.Templates(a.Context()) // by form and version
+	if err != nil {
+		return nil, err
+	}
+	var out []guide
+	for _, form := range guides {
+		found := guide{Form: form}
+		for _, t := range all {
+			if t.Form == form && t.State == "approved" {
+				found.Template = t.ID.String()
+			}
+		}
+		if found.Template != "" {
+			out = append(out, found)
+		}
+	}
+	return out, nil
+}
+
+// interviewSetLevel saves how far the person agreed, and shows the page anew: what may be asked hangs on it.
+func interviewSetLevel(a *ask) error {
+	scope, err := a.scopeOf()
+	if err != nil {
+		return err
+	}
+	v, err := a.recordOf(scope, "interview")
+	if err != nil {
+		return err
+	}
+	if err := a.setCode(a.Context(), v, "consent", a.field("level")); err != nil {
+		return err
+	}
+	return a.backToInterview()
+}
+
+// setCode saves one word of a list, replacing what the page showed.
+func (a *ask) setCode(ctx context.Context, v fieldclient.View, name, word string) error {
+	kind, _ := syncproto.KindNamed(v.Kind)
+	f, err := kind.FieldNamed(name)
+	if err != nil {
+		return err
+	}
+	if !slices.Contains(f.Codes, word) {
+		return errNoPage
+	}
+	value, err := f.ParseValue(word)
+	if err != nil {
+		return err
+	}
+	seen, err := readSeen(a.PostForm["seen"])
+	if err != nil {
+		return err
+	}
+	_, err = a.client.Set(ctx, fieldclient.Target{Scope: v.Scope, Entity: v.Entity, Field: f, Seen: seen}, value)
+	return err
+}
+
+// backToInterview answers with the page's body where htmx asks, and leads to the page otherwise.
+func (a *ask) backToInterview() error {
+	if !a.htmx() {
+		return a.to("/visits/%s/interviews/%s", a.PathValue("visit"), a.PathValue("interview"))
+	}
+	p, err := a.interview()
+	if err != nil {
+		return err
+	}
+	a.fill(&p.Page)
+	return a.partOf("interview", "body", p)
+}
+
+var errConsent = errors.New("this consent is of another interview")
