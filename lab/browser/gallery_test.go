@@ -133,23 +133,13 @@ func (w *World) anyDay(g *gallery) {
 	g.Type("#folder", w.Dir)
 	g.Press(`form[action="/courier/export"] button`, ".notice.good code")
 	g.hang("exported", "")
+	g.Go("/visits/" + w.Visit + "/evidence")
+	g.Press(`.proof a.picture`, `.headline`)
+	g.Go("/visits/" + w.Visit + "/debrief?all=yes")
+	g.hang("debrief-all", "/visits/{visit}/debrief")
 	g.Go("/nowhere")
 	g.hang("error", "")
 	g.Forgive("/nowhere")
 	g.Quiet()
 	app.Stop()
-}
-
-// fill writes into the season what its pages show: records of every kind, and answers that differ.
-func (w *World) fill() {
-	w.T.Helper()
-	w.Kua(Daulet, "note", w.Visit, "Екінші блоктың дәлізінде хлор иісі.")
-	w.Kua(Daulet, "set", w.Visit, "population", "840")
-	w.Kua(Aigerim, "set", w.Visit, "population", "812")
-	w.Kua(Aigerim, "note", w.Visit, "Кереуеттер тот басқан; терезелер боялған, күн сәулесі түспейді.")
-	w.Kua(Aigerim, "interview", w.Visit, "--kind", "private", "--consent", "C2", "--summary", "Түнде ешкім келмеді.")
-	w.Checklist = w.Kua(Aigerim, "checklist", "open", w.Visit, "colony", "--quiet")
-	w.Kua(Aigerim, "checklist", "answer", "COL-04", "partly", "--source", "observation", "--note", "Тор арқылы")
-	w.Kua(Aigerim, "checklist", "answer", "COL-05", "--status", "access-refused")
-	w.Sync()
 }

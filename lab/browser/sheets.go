@@ -29,6 +29,15 @@ func (w *World) sheets() []sheet {
 		{name: "entry", pattern: "/visits/{visit}/entry"},
 		{name: "observations", pattern: "/visits/{visit}/observations"},
 		{name: "documents", pattern: "/visits/{visit}/documents"},
+		{name: "protect", pattern: "/visits/{visit}/protect"},
+		{name: "interviews", pattern: "/visits/{visit}/interviews"},
+		{name: "interview", pattern: "/visits/{visit}/interviews/{interview}"},
+		{name: "identity", pattern: "/visits/{visit}/interviews/{interview}/identity"},
+		{name: "evidence", pattern: "/visits/{visit}/evidence"},
+		{name: "photo", pattern: "/visits/{visit}/evidence/{evidence}"},
+		{name: "debrief", pattern: "/visits/{visit}/debrief"},
+		{name: "findings", pattern: "/visits/{visit}/findings"},
+		{name: "recommendations", pattern: "/visits/{visit}/recommendations"},
 		{name: "checklists", pattern: "/visits/{visit}/checklists"},
 		{name: "checklist-first", pattern: "/visits/{visit}/checklists/{list}/section/{section}", path: w.list() + "/section/0"},
 		{name: "checklist-second", pattern: "/visits/{visit}/checklists/{list}/section/{section}", path: w.list() + "/section/1"},
@@ -50,7 +59,7 @@ func (w *World) pathOf(s sheet) string {
 	if s.path != "" {
 		return s.path
 	}
-	return strings.NewReplacer("{visit}", w.Visit, "{facility}", w.Facility, "{list}", w.Checklist).Replace(s.pattern)
+	return strings.NewReplacer("{visit}", w.Visit, "{facility}", w.Facility, "{list}", w.Checklist, "{interview}", w.Interview, "{evidence}", w.Photo).Replace(s.pattern)
 }
 
 // list is the path of the visit's checklist.
@@ -63,6 +72,9 @@ var noPages = map[string]string{
 	"/{$}":            "leads on to where the laptop stands",
 	"/visits/{visit}": "leads on to where the visit stands",
 	"/sync/progress":  "the moving part of /sync",
+
+	"/visits/{visit}/evidence/{evidence}/picture/{side}": "a picture",
+	"/visits/{visit}/evidence/{evidence}/sound":          "a sound",
 
 	"/visits/{visit}/checklists/{list}": "leads on to the first section that is open",
 }

@@ -4,6 +4,9 @@ import (
 	"bufio"
 	"bytes"
 	"encoding/json"
+	"image"
+	"image/color"
+	"image/png"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -25,7 +28,8 @@ type World struct {
 	URL string
 
 	Facility, Earlier, Visit string
-	Checklist                string // of the visit, where one was begun
+	Checklist                string // what fill has written into the visit: Aigerim's checklist,
+	Interview, Photo         string // a conversation of hers, a photo
 	server                   *exec.Cmd
 }
 
@@ -70,6 +74,44 @@ func NewWorld(t testing.TB) *World {
 	w.Visit = w.Open("Көктемгі бару", "date=2026-04-02", "status=mandated", "kind=interim", "order=№ 41, 25.03.2026")
 	w.Sync()
 	return w
+}
+
+// fill writes into the season what its pages show: records of every kind, and answers that differ.
+func (w *World) fill() {
+	w.T.Helper()
+	for _, who := range []string{Saule, Daulet} { // of two, none reads an identity alone
+		w.Kua(Saule, "grant", who, "--role", "custodian", "--region", "KZ-75")
+	}
+	w.Sync()
+	w.Kua(Daulet, "note", w.Visit, "Екінші блоктың дәлізінде хлор иісі.")
+	w.Kua(Daulet, "set", w.Visit, "population", "840")
+	w.Kua(Aigerim, "set", w.Visit, "population", "812")
+	w.Kua(Aigerim, "note", w.Visit, "Кереуеттер тот басқан; терезелер боялған, күн сәулесі түспейді.")
+	w.Interview = w.Kua(Aigerim, "interview", w.Visit, "--kind", "private", "--consent", "C2", "--summary", "Түнде ешкім келмеді.", "--quiet")
+	photo := w.path("photo.png")
+	must(w.T, os.WriteFile(photo, drawing(), 0o600))
+	w.Photo = field(w.T, w.Kua(Aigerim, "evidence", "add", w.Visit, photo, "--caption", "№ 4 камераның терезесі", "--json"), "record")
+	must(w.T, os.Remove(photo))
+	w.Checklist = w.Kua(Aigerim, "checklist", "open", w.Visit, "colony", "--quiet")
+	w.Kua(Aigerim, "checklist", "answer", "COL-04", "partly", "--source", "observation", "--note", "Тор арқылы")
+	w.Kua(Aigerim, "checklist", "answer", "COL-05", "--status", "access-refused")
+	w.Kua(Daulet, "checklist", "open", w.Visit, "colony")
+	w.Kua(Daulet, "checklist", "answer", "COL-04", "met", "--source", "observation")
+	w.Kua(Aigerim, "record", "create", "finding", "--visit", w.Visit, "--set", "statement=Камераларда ауа алмаспайды.")
+	w.Sync()
+}
+
+// drawing is a picture as of a camera.
+func drawing() []byte {
+	img := image.NewRGBA(image.Rect(0, 0, 640, 480))
+	for y := range 480 {
+		for x := range 640 {
+			img.Set(x, y, color.RGBA{uint8(x / 3), uint8(y / 2), uint8((x ^ y) & 0x7f), 255})
+		}
+	}
+	var b bytes.Buffer
+	_ = png.Encode(&b, img) // into memory
+	return b.Bytes()
 }
 
 // Open opens a visit for the two monitors.
