@@ -143,7 +143,10 @@ func (s *Server) Serve(ctx context.Context, l net.Listener) (Ending, error) {
 	if c := s.client.Swap(nil); c != nil {
 		err = errors.Join(err, c.Close())
 	}
-	return end, errors.Join(err, srv.Close())
+	if failed := srv.Close(); !errors.Is(failed, net.ErrClosed) { // l is closed already
+		err = errors.Join(err, failed)
+	}
+	return end, err
 }
 
 // farewellSpan is how long pages may take to hear that the screens end.
