@@ -10,13 +10,14 @@ export CGO_ENABLED = 0
 # The product is built and tested as it ships: without the lab's workspace.
 product = GOWORK=off go
 
-.PHONY: help build demo test check fmt vet staticcheck rules unit lab cross bench fuzz conformance clean
+.PHONY: help build demo test check fmt vet staticcheck rules unit lab browser-deps gallery cross bench fuzz conformance clean
 
 help:
 	@echo 'make demo    play the whole walk: real laptops, a real server, real HTTP'
 	@echo 'make test    everything: check, tests, stories, builds for every platform'
 	@echo 'make build   bin/kua, bin/kua-server, bin/kua-verify'
 	@echo 'make check   format, vet, staticcheck, import rules'
+	@echo 'make gallery every page in three languages and two sizes, judged by axe-core, into lab/gallery/out'
 	@echo 'make bench   speed;  make fuzz  every decoder for $(FUZZTIME);  make conformance  vectors, the suite of stores, forms beside ODK'
 
 build:
@@ -44,10 +45,21 @@ rules:
 unit:
 	$(product) test -timeout $(TIMEOUT) ./...
 
-# The lab is a module of its own and never ships: simulator, crashes, end-to-end speed.
-lab:
-	@command -v node npm >/dev/null || echo 'no Node or npm here: forms are not compared with ODK'
+# The lab is a module of its own and never ships: simulator, crashes, browser, end-to-end speed.
+lab: browser-deps
 	@if [ -f lab/go.mod ]; then go vet ./lab/... && go test -timeout $(TIMEOUT) ./lab/...; fi
+
+# A browser and what fetches axe-core, where this machine may install them. Where not, the tests say what they skip;
+# with CI=true they fail instead.
+browser-deps:
+	@missing=; for p in chromium node npm; do command -v $$p >/dev/null || missing="$$missing $$p"; done; \
+	if [ -z "$$missing" ]; then exit 0; fi; \
+	if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+		echo "installing:$$missing"; apt-get update -qq && apt-get install -y -qq --no-install-recommends $$(echo $$missing | sed 's/\bnode\b/nodejs/'); \
+	else echo "not on this machine:$$missing. No screens are tried in a browser or judged by axe-core, or no forms compared with ODK."; fi
+
+gallery: browser-deps
+	go test -count=1 -v -timeout $(TIMEOUT) -run Gallery ./lab/browser
 
 cross:
 	@for p in $(PLATFORMS); do echo "build $$p"; GOOS=$${p%/*} GOARCH=$${p#*/} $(product) build ./... || exit 1; done

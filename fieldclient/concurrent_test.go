@@ -83,3 +83,36 @@ func TestTwoWindowsOfOnePersonDoNotConflict(t *testing.T) {
 		t.Errorf("one person disagrees with themselves: %v", f.values())
 	}
 }
+
+// The screens read while they save: a box that is drawn anew beside a save must never say that something went wrong.
+func TestWhoeverReadsBesideASaveReadsWhatIsOnTheDisk(t *testing.T) {
+	ctx := context.Background()
+	o := newTeam(t)
+	saule := o.laptop("Saule", syncproto.RoleCoordinator, syncproto.AllRegions)
+	o.share()
+	visit := saule.visit(saule)
+	target := Target{Scope: visit, Entity: syncproto.EntityID(visit), Field: field(t, "visit", "summary")}
+	saule.set(visit, "summary", "the first word")
+	ended := make(chan struct{})
+	var wait sync.WaitGroup
+	for range 3 {
+		wait.Go(func() {
+			for {
+				select {
+				case <-ended:
+					return
+				default:
+				}
+				if _, err := saule.Record(ctx, visit, target.Entity); err != nil {
+					t.Errorf("reading beside a save: %v", err)
+					return
+				}
+			}
+		})
+	}
+	for i := range 60 {
+		saule.set(visit, "summary", "text "+strconv.Itoa(i))
+	}
+	close(ended)
+	wait.Wait()
+}

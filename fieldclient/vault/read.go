@@ -40,7 +40,8 @@ func get(ctx context.Context, stmt *sql.Stmt, b *box, k *keys, name string) ([]b
 	return value, nil
 }
 
-// Read returns a row of the log, or ErrNotFound.
+// Read returns a row of the log, or ErrNotFound. A row that is just being written is waited for: it is returned when it is
+// on the disk.
 func (v *Vault) Read(ctx context.Context, id int64) (kind uint8, payload []byte, err error) {
 	if err := v.enter(); err != nil {
 		return 0, nil, err
@@ -50,7 +51,16 @@ func (v *Vault) Read(ctx context.Context, id int64) (kind uint8, payload []byte,
 	if err != nil {
 		return 0, nil, err
 	}
+	if id > v.last.Load() {
+		v.settle()
+	}
 	return read(ctx, v.stmt.read, b, id, v.last.Load())
+}
+
+// settle waits for the write that goes on.
+func (v *Vault) settle() {
+	v.writing.Lock()
+	defer v.writing.Unlock()
 }
 
 func read(ctx context.Context, stmt *sql.Stmt, b *box, id, last int64) (kind uint8, payload []byte, err error) {

@@ -45,7 +45,8 @@ func values(rows int) string {
 
 // InTx runs fn in one transaction, the only way to write. When fn returns nil, what it did is committed and on the disk
 // (synchronous=FULL) before InTx returns nil; in every other case nothing of it remains. Transactions take turns; one
-// must not be begun inside another. Reads of the Vault inside fn see the state before it: use those of the Tx.
+// must not be begun inside another. Reads of the Vault inside fn see the state before it, and would wait for ever for a row
+// that fn appends: use those of the Tx.
 func (v *Vault) InTx(ctx context.Context, fn func(*Tx) error) error {
 	if err := v.enter(); err != nil {
 		return err

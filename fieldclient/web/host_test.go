@@ -249,6 +249,36 @@ func TestTheBrowserGetsAProfileOfItsOwnAndNoToken(t *testing.T) {
 	}
 }
 
+func TestTheBrowserIsClosedWithTheProgram(t *testing.T) {
+	path, told, _ := fakeBrowser(t, "chromium")
+	self, err := os.Executable()
+	check(t, err)
+	dir := laptopDir(t)
+	h := &Host{Browser: &Browser{Path: path}, Command: func() *exec.Cmd {
+		cmd := exec.Command(self)
+		cmd.Env, cmd.Stderr = append(os.Environ(), "WEB_TEST_SCREENS="+dir), os.Stderr
+		return cmd
+	}}
+	ctx, stop := context.WithCancel(context.Background())
+	ended := make(chan error, 1)
+	go func() { ended <- h.Run(ctx) }()
+	for {
+		if _, err := os.Stat(told); err == nil {
+			break
+		}
+	}
+	stop()
+	check(t, <-ended)
+	select {
+	case <-h.window.gone:
+	default:
+		t.Error("the browser stays open")
+	}
+	if _, err := os.Stat(h.window.profile); !os.IsNotExist(err) {
+		t.Errorf("the profile is still there: %v", err)
+	}
+}
+
 func TestClosingTheBrowserEndsTheProgram(t *testing.T) {
 	path, told, alive := fakeBrowser(t, "chromium")
 	self, err := os.Executable()

@@ -63,12 +63,6 @@ func templateID(t testing.TB, l *stage.Laptop, name string) string {
 	return ""
 }
 
-// Go goes to a page by its path.
-func (b *Tab) Go(path string) {
-	b.T.Helper()
-	b.Do(chromedp.WaitVisible(`main h1`, chromedp.ByQuery), chromedp.Navigate(b.Origin()+path), chromedp.WaitVisible("main h1", chromedp.ByQuery))
-}
-
 func TestTheGroupTalksOverWhereItsAnswersDiffer(t *testing.T) {
 	s := NewSeason(t)
 	Approve(t, s.Lead, "colony")

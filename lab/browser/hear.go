@@ -2,9 +2,9 @@ package browser
 
 import (
 	"encoding/json"
-	"net"
-	"net/url"
+	"strings"
 
+	"github.com/chromedp/cdproto/audits"
 	"github.com/chromedp/cdproto/log"
 	"github.com/chromedp/cdproto/network"
 	"github.com/chromedp/cdproto/runtime"
@@ -16,9 +16,16 @@ func (b *Tab) hear(ev any) {
 	defer b.mu.Unlock()
 	switch e := ev.(type) {
 	case *network.EventRequestWillBeSent:
-		u, err := url.Parse(e.Request.URL)
-		if err != nil || (u.Scheme == "http" || u.Scheme == "https" || u.Scheme == "ws") && !net.ParseIP(u.Hostname()).IsLoopback() {
+		if !b.mayAsk(e.Request.URL) {
 			b.Foreign = append(b.Foreign, e.Request.URL)
+		}
+	case *audits.EventIssueAdded:
+		switch e.Issue.Code { // most issues are advice
+		case audits.InspectorIssueCodeContentSecurityPolicyIssue, audits.InspectorIssueCodeMixedContentIssue, audits.InspectorIssueCodeBlockedByResponseIssue, audits.InspectorIssueCodeCorsIssue:
+			text, err := json.Marshal(e.Issue.Details)
+			if err == nil {
+				b.Messages = append(b.Messages, string(e.Issue.Code)+" "+string(text))
+			}
 		}
 	case *runtime.EventExceptionThrown:
 		b.Messages = append(b.Messages, e.ExceptionDetails.Error())
@@ -37,4 +44,18 @@ func (b *Tab) hear(ev any) {
 			}
 		}
 	}
+}
+
+// mayAsk reports whether an address is of the program that let the tab in, or goes nowhere: the launch file, what a page
+// made itself.
+func (b *Tab) mayAsk(address string) bool {
+	for _, own := range []string{"about:", "blob:" + b.own + "/", b.own + "/"} {
+		if b.own != "" && strings.HasPrefix(address, own) {
+			return true
+		}
+	}
+	if strings.HasPrefix(address, "data:") {
+		return true // the browser's own drawings of fields; the policy lets no page use any
+	}
+	return strings.HasPrefix(address, "file://") && strings.HasSuffix(address, "/open.html")
 }

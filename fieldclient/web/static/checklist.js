@@ -25,10 +25,24 @@
     }
   });
 
-  // A swap changes what an element says, not what a person chose in it: a choice that was taken back must look so.
+  // A swap changes what an element says, not what a person did to it. A choice that was taken back must look so, and what
+  // was chosen since an answer was sent must not: its own answer comes next.
+  let turn = 0;
+  const touched = new Map(), sent = new Map(); // by question: the turn of the last touch, and of the last that was sent
+  const idOf = el => el?.closest?.("[data-question]")?.id;
+  for (const name of ["input", "change"]) {
+    document.addEventListener(name, e => touched.set(idOf(e.target), ++turn), true); // before htmx hears of it
+  }
+  document.addEventListener("htmx:before:request", e => {
+    const id = idOf(e.detail.ctx.sourceElement);
+    sent.set(id, touched.get(id));
+  });
   document.addEventListener("htmx:after:swap", () => {
-    for (const el of document.querySelectorAll("[data-question] input[type=radio], [data-question] input[type=checkbox]")) {
-      if (el !== document.activeElement) el.checked = el.hasAttribute("checked");
+    for (const q of document.querySelectorAll("[data-question]")) {
+      if (touched.get(q.id) !== sent.get(q.id)) continue;
+      for (const el of q.querySelectorAll(".field input[type=radio], .field input[type=checkbox]")) el.checked = el.defaultChecked;
+      if (!q.classList.contains("silent")) continue;
+      for (const el of q.querySelectorAll('.field [id^="i"]:is(input:not([type=checkbox]), textarea, select)')) el.value = "";
     }
   });
 
