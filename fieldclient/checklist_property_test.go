@@ -392,7 +392,7 @@ func TestWhateverMembersDoEverybodysFormIsWhatTheySaid(t *testing.T) {
 	s.approve(next)
 	s.spread()
 	versions := [2]syncproto.EntityID{s.on(s.a).Info().Template, TemplateID(next)}
-	fewer(t, 40)
+	fewer(t, 25)
 	rapid.Check(t, func(t *rapid.T) {
 		st := &stage{t: t, versions: versions, agreed: map[heldAnswer]SaidValue{}, visit: s.office.visit(s.leader, s.a)}
 		for _, l := range []*laptop{s.leader, s.a} {
