@@ -61,10 +61,13 @@ func (c *Client) openChecklist(ctx context.Context, scope syncproto.ScopeID, t *
 	v, err := c.rep.Record(ctx, scope, id)
 	if err == nil && v.State.Exists {
 		values, err := c.shared(ctx, v)
-		if err == nil && values["template"] != template.String() {
-			err = ErrOtherVersion
+		if err != nil || values["template"] == template.String() {
+			return id, err
 		}
-		return id, err
+		if values["template"] != "" {
+			return id, ErrOtherVersion
+		}
+		// It was opened under a key that is not here, as at the gate: said again, it can be read and goes on.
 	}
 	if err != nil && !errors.Is(err, ErrNotFound) {
 		return id, err

@@ -475,3 +475,46 @@ func TestAPhotoTakenAtTheGateIsClosedAfterALockAndOpensWhenReleased(t *testing.T
 		t.Errorf("released, it does not open: %q %v", got, err)
 	}
 }
+
+func TestAChecklistThatWasOpenedAtTheGateGoesOnAfterALock(t *testing.T) {
+	ctx := context.Background()
+	template := workbook(t, "cells", "1", cells, smells)
+	s := newSeason(t, template)
+	for range 2 {
+		for _, l := range s.laptops {
+			if _, err := l.ShareKeys(ctx); err != nil {
+				t.Fatal(err)
+			}
+		}
+		s.spread()
+	}
+	s.a.enterGate(s.visit)
+	open := func() *Checklist {
+		id, err := s.a.OpenChecklist(ctx, s.visit, TemplateID(template), nil, "block 2")
+		if err != nil {
+			t.Fatal(err)
+		}
+		k, err := s.a.Checklist(ctx, s.visit, id, "en")
+		if err != nil {
+			t.Fatal(err)
+		}
+		return k
+	}
+	say(t, open(), "smell", "damp")
+	s.a.reopen()
+	k := open()
+	say(t, k, "smell", "none")
+	carry(t, s.a, s.office)
+	if _, err := s.office.ReleaseGate(ctx, s.visit); err != nil {
+		t.Fatal(err)
+	}
+	carry(t, s.office, s.a)
+	s.a.reopen()
+	if got := open().written(); !strings.Contains(got, `/data/smell "none"`) {
+		t.Errorf("released, the last answer is not the one that stands:\n%s", got)
+	}
+	v, err := s.a.Record(ctx, s.visit, k.id)
+	if err != nil || len(v.Attention) > 0 {
+		t.Errorf("saying it again made something to settle: %v %v", v.Attention, err)
+	}
+}

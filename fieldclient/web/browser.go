@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"strings"
+	"time"
 )
 
 // Browser is a browser of this machine that can show the screens in a window of their own, with a profile that is made
@@ -58,7 +59,9 @@ func candidates() []string {
 // window is the browser that was opened, with its profile.
 type window struct {
 	profile string
+	process *os.Process
 	gone    chan struct{} // closed when the browser has ended
+	over    bool          // the host has seen it
 }
 
 // open opens a file: in a new browser with a new profile, or as another page of the one that is open.
@@ -69,7 +72,7 @@ func (b *Browser) open(w *window, file string) (*window, error) {
 		if err != nil {
 			return nil, fmt.Errorf("making a profile for the browser: %w", err)
 		}
-		w = &window{dir, make(chan struct{})}
+		w = &window{profile: dir, gone: make(chan struct{})}
 		if err := b.prepare(dir); err != nil {
 			return nil, errors.Join(err, os.RemoveAll(dir))
 		}
@@ -78,9 +81,12 @@ func (b *Browser) open(w *window, file string) (*window, error) {
 	cmd.Env = withoutSecrets(os.Environ())
 	if err := cmd.Start(); err != nil {
 		if fresh {
-			err = errors.Join(err, w.remove())
+			err = errors.Join(err, os.RemoveAll(w.profile))
 		}
 		return nil, fmt.Errorf("opening the browser: %w", err)
+	}
+	if fresh {
+		w.process = cmd.Process
 	}
 	go func() {
 		_ = cmd.Wait() // how it ended says nothing
@@ -91,13 +97,34 @@ func (b *Browser) open(w *window, file string) (*window, error) {
 	return w, nil
 }
 
-func (w *window) forget() { w.gone = nil }
+// ended gives what is closed when the browser has ended; nil once the host has seen it.
+func (w *window) ended() <-chan struct{} {
+	if w == nil || w.over {
+		return nil
+	}
+	return w.gone
+}
 
+// remove closes the browser, which nothing is left to show in, and throws its profile away.
 func (w *window) remove() error {
 	if w == nil {
 		return nil
 	}
-	return os.RemoveAll(w.profile)
+	if w.process.Signal(os.Interrupt) != nil { // Windows knows no such thing
+		_ = w.process.Kill()
+	}
+	if !within(farewellWait, func() { <-w.gone }) {
+		_ = w.process.Kill()
+		<-w.gone
+	}
+	var err error
+	for range 20 { // its last helpers may still be writing
+		if err = os.RemoveAll(w.profile); err == nil {
+			return nil
+		}
+		time.Sleep(100 * time.Millisecond)
+	}
+	return err
 }
 
 // prepare writes the settings of the new profile.

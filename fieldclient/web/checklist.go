@@ -25,8 +25,9 @@ type checklistPage struct {
 	Only     *asked // in the mode of one question
 	Before   int    // in that mode: the questions around it, from 1; 0 where there is none
 	Behind   int
-	Paper    bool // answers are being typed in from paper
-	Swap     bool // the rail takes the place of one that a page shows
+	Paper    bool   // answers are being typed in from paper
+	Open     string // the id of the instance that stands open among many
+	Swap     bool   // the rail takes the place of one that a page shows
 }
 
 // Prev and Next are the sections around the one that is shown.
@@ -129,7 +130,7 @@ func checklistSection(a *ask) error {
 	if err != nil || at < 0 || at >= max(1, len(all)) {
 		return errNoPage
 	}
-	p.At = at
+	p.At, p.Open = at, a.URL.Query().Get("open")
 	if len(all) == 0 {
 		return a.page("checklist", p)
 	}

@@ -123,6 +123,9 @@ func (a *ask) changedPart(k *fieldclient.Checklist, url string, ref form.Ref, at
 		if it.Node.Kind == form.KindForm {
 			continue
 		}
+		if sh.crowded, err = sh.inCrowd(it); err != nil {
+			return err
+		}
 		q, err := sh.one(it)
 		if err != nil {
 			return err
@@ -160,7 +163,7 @@ func topmost(refs []form.Ref) []form.Ref {
 	return out
 }
 
-// checklistRow is POST …/row: adds an instance to a repeat, or strikes one.
+// checklistRow is POST …/row: adds an instance to a repeat, strikes one, or opens one of many.
 func checklistRow(a *ask) error {
 	k, url, err := a.checklistOf()
 	if err != nil {
@@ -171,9 +174,10 @@ func checklistRow(a *ask) error {
 	if err != nil {
 		return errNoPage
 	}
-	if a.field("do") == "strike" {
+	switch a.field("do") {
+	case "strike":
 		_, err = k.StrikeRow(a.Context(), place)
-	} else {
+	case "add":
 		place, _, err = k.AddRow(a.Context(), place)
 	}
 	if err != nil {
@@ -183,6 +187,7 @@ func checklistRow(a *ask) error {
 	if err != nil {
 		return err
 	}
+	p.Open = idOf(place)
 	if p.At = at; at < 0 || at >= len(all) {
 		return errNoPage
 	}
@@ -191,7 +196,7 @@ func checklistRow(a *ask) error {
 		return err
 	}
 	if !a.htmx() {
-		return a.to("%s/section/%d#q%s", url, at, idOf(place))
+		return a.to("%s/section/%d?open=%s#q%s", url, at, idOf(place), idOf(place))
 	}
 	a.w.Header().Set("HX-Trigger", `{"kua:focus":"q`+idOf(place)+`"}`)
 	return a.partOf("checklist", "section", p)

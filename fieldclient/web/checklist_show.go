@@ -26,6 +26,9 @@ type asked struct {
 	Swap    bool      // it takes the place of one that a page shows
 	Paper   bool
 	Norms   []comparison // of what is measured
+	Closed  bool         // an instance of a repeat of which only Summary is shown
+	Summary string
+	Below   int // measurements in it that do not meet a norm
 }
 
 // comparison is a measurement held against one norm, in the language of the screens.
@@ -122,6 +125,8 @@ type shower struct {
 	at       int
 	paper    bool
 	language string
+	open     string // the id of the instance that stands open among many
+	crowded  bool   // what is shown now is one of many instances
 	norms    []checklists.Norm
 	problems map[form.Ref]form.Problem
 }
@@ -147,7 +152,7 @@ func (sh *shower) compare(it fieldclient.Item) (out []comparison) {
 }
 
 func (a *ask) shower(k *fieldclient.Checklist, p *checklistPage) (*shower, error) {
-	sh := &shower{ctx: a.Context(), k: k, url: p.URL, at: p.At, paper: p.Paper, language: a.words.Language}
+	sh := &shower{ctx: a.Context(), k: k, url: p.URL, at: p.At, paper: p.Paper, language: a.words.Language, open: p.Open}
 	var err error
 	if sh.norms, err = a.client.Norms(a.Context(), p.Visit); err != nil {
 		return nil, err
@@ -166,8 +171,49 @@ func (sh *shower) wrong() error {
 	return err
 }
 
+// crowd is how many instances of a repeat stand open beside each other. Of more, one does; the others say what is in them.
+const crowd = 4
+
+// close shows of an instance what its first answers are.
+func (sh *shower) close(q *asked, items []fieldclient.Item) {
+	q.Closed = true
+	var said []string
+	for _, it := range items {
+		for _, c := range it.Compare(sh.norms) {
+			if !c.Met {
+				q.Below++
+			}
+		}
+		switch {
+		case it.Node.Kind != form.KindQuestion || it.Node.Control == "" || it.Node.Type == "note" || len(said) == 4:
+		case it.Silence != form.None:
+			said = append(said, "–")
+		case it.Value != "":
+			said = append(said, worded(it.View, it.Value))
+		}
+		if p := sh.problems[it.Ref]; p.Code != "" {
+			q.Problem = p.Code
+		}
+	}
+	q.Summary = strings.Join(said, " · ")
+}
+
+// crowdedBy reports whether a list holds more instances of one repeat than stand open beside each other.
+func crowdedBy(items []fieldclient.Item) bool {
+	n := 0
+	for _, it := range items {
+		if it.Node.Kind == form.KindRepeat && !it.Whole {
+			n++
+		}
+	}
+	return n > crowd
+}
+
 func (sh *shower) all(items []fieldclient.Item) ([]asked, error) {
 	var out []asked
+	was := sh.crowded
+	sh.crowded = crowdedBy(items)
+	defer func() { sh.crowded = was }()
 	for _, it := range items {
 		if !shows(it) {
 			continue
@@ -192,6 +238,10 @@ func (sh *shower) one(it fieldclient.Item) (asked, error) {
 		if err != nil {
 			return q, err
 		}
+		if it.Node.Kind == form.KindRepeat && sh.crowded && q.ID != sh.open {
+			sh.close(&q, items)
+			return q, nil
+		}
 		q.Kids, err = sh.all(items)
 		return q, err
 	}
@@ -207,4 +257,13 @@ func (sh *shower) one(it fieldclient.Item) (asked, error) {
 		q.Options = append(q.Options, offer{o, q.ID + "-" + strconv.Itoa(i), slices.Contains(chosen, o.Value)})
 	}
 	return q, nil
+}
+
+// inCrowd reports whether a place is one of many instances of its repeat.
+func (sh *shower) inCrowd(it fieldclient.Item) (bool, error) {
+	if it.Node.Kind != form.KindRepeat || it.Whole {
+		return false, nil
+	}
+	beside, err := sh.k.Section(sh.ctx, it.Ref[:strings.LastIndexByte(string(it.Ref), '/')])
+	return crowdedBy(beside), err
 }

@@ -160,10 +160,7 @@ func (l *life) run(ctx context.Context) (end Ending, err error) {
 	l.renew = time.NewTimer(time.Hour)
 	defer l.renew.Stop()
 	for {
-		var closed <-chan struct{}
-		if l.h.window != nil {
-			closed = l.h.window.gone
-		}
+		closed := l.h.window.ended()
 		select {
 		case m, ok := <-l.p.said:
 			if !ok {
@@ -182,7 +179,7 @@ func (l *life) run(ctx context.Context) (end Ending, err error) {
 				}
 			}
 		case <-closed: // the person closed the browser that was opened for the screens
-			l.h.window.forget()
+			l.h.window.over = true
 			_ = l.p.in.Encode(Message{Quit: true})
 		case <-ctx.Done():
 			_ = l.p.in.Encode(Message{Quit: true})

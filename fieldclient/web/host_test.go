@@ -64,7 +64,10 @@ func host(t *testing.T, dir string, env ...string) (launches chan string, ended 
 		return cmd
 	}, Say: func(path string) { launches <- path }}
 	ctx, stop := context.WithCancel(context.Background())
-	go func() { ended <- h.Run(ctx) }()
+	go func() {
+		ended <- h.Run(ctx)
+		close(launches)
+	}()
 	t.Cleanup(stop)
 	return launches, ended, stop
 }
@@ -243,6 +246,36 @@ func TestTheBrowserGetsAProfileOfItsOwnAndNoToken(t *testing.T) {
 				t.Errorf("the profile is still there: %v", err)
 			}
 		})
+	}
+}
+
+func TestTheBrowserIsClosedWithTheProgram(t *testing.T) {
+	path, told, _ := fakeBrowser(t, "chromium")
+	self, err := os.Executable()
+	check(t, err)
+	dir := laptopDir(t)
+	h := &Host{Browser: &Browser{Path: path}, Command: func() *exec.Cmd {
+		cmd := exec.Command(self)
+		cmd.Env, cmd.Stderr = append(os.Environ(), "WEB_TEST_SCREENS="+dir), os.Stderr
+		return cmd
+	}}
+	ctx, stop := context.WithCancel(context.Background())
+	ended := make(chan error, 1)
+	go func() { ended <- h.Run(ctx) }()
+	for {
+		if _, err := os.Stat(told); err == nil {
+			break
+		}
+	}
+	stop()
+	check(t, <-ended)
+	select {
+	case <-h.window.gone:
+	default:
+		t.Error("the browser stays open")
+	}
+	if _, err := os.Stat(h.window.profile); !os.IsNotExist(err) {
+		t.Errorf("the profile is still there: %v", err)
 	}
 }
 

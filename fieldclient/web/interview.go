@@ -26,6 +26,7 @@ type interviewPage struct {
 	Themes        *box
 	Circumstances []*box
 	Content       []*box
+	Care          []*box
 	Medical       *box // nil for who may not write it
 	Uses          []consentUse
 	Guides        []guide
@@ -44,10 +45,11 @@ type guide struct{ Form, Template string }
 // guides are the forms that are offered, in this order, where the registry has approved them.
 var guides = []string{"kua_interview", "kua_allegation"}
 
-// The fields of the page: the circumstances are asked first, as they are seen at once.
+// The fields of the page: what was said comes first, as it is what is forgotten first.
 var (
 	circumstances = []string{"kind", "start", "end", "place", "conditions", "privacy", "present", "interpreter", "language"}
-	content       = []string{"vulnerability", "summary", "risk", "urgent"}
+	content       = []string{"summary", "urgent", "risk"}
+	care          = []string{"vulnerability"}
 )
 
 // interviewOf is GET /visits/{visit}/interviews/{interview}.
@@ -109,7 +111,10 @@ func (a *ask) interviewFields(v fieldclient.View, p *interviewPage) (err error) 
 	if p.Content, err = a.boxes(v, content...); err != nil {
 		return err
 	}
-	for _, name := range append([]string{"medical"}, content...) {
+	if p.Care, err = a.boxes(v, care...); err != nil {
+		return err
+	}
+	for _, name := range slices.Concat(content, care, []string{"medical"}) {
 		if valueOf(v, name) != "" {
 			p.Kept++
 		}

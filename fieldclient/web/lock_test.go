@@ -129,7 +129,11 @@ func TestAWipeCanBeCalledOffAndElseNobodyReadsTheLaptop(t *testing.T) {
 	if _, body := e.get("/wipe"); !strings.Contains(body, "data-countdown") {
 		t.Error("no countdown is shown")
 	}
+	begun := e.s.wiping
 	e.post("/wipe/cancel", url.Values{})
+	if begun.timer.Stop() {
+		t.Error("the wipe was still on its way after it was called off")
+	}
 	if _, body := e.get("/wipe"); strings.Contains(body, "data-countdown") {
 		t.Error("the countdown goes on after it was called off")
 	}

@@ -87,7 +87,7 @@ type Page struct {
 	Unlocked bool
 	Member   bool   // the laptop belongs to a member
 	Name     string // of the member
-	Path     string // of this page; the language switch comes back to it
+	Path     string // of this page, where that is not the address: the language switch comes back to it
 	Here     string // first word of the path: which entry of the menu is marked
 	Idle     int    // minutes until the laptop locks itself
 	AtGate   bool   // a visit is in gate mode on this laptop
@@ -134,7 +134,9 @@ func (a *ask) render(status int, t *template.Template, name string, data any) er
 }
 
 func (a *ask) fill(p *Page) {
-	p.CSRF, p.Path = a.csrf(), a.URL.Path
+	if p.CSRF = a.csrf(); p.Path == "" {
+		p.Path = a.URL.Path
+	}
 	p.Here, _, _ = strings.Cut(strings.TrimPrefix(a.URL.Path, "/"), "/")
 	p.Idle = a.s.watch.idleMinutes()
 	if a.client == nil {

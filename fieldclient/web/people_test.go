@@ -149,7 +149,7 @@ func TestAtC0NothingOfTheContentIsAskedOrShown(t *testing.T) {
 	c.set(at, "interview", "summary", "beaten on arrival")
 	body := c.page(at)
 	has(t, "an interview at C1", body, "beaten on arrival", "Medical findings", "data-evidence", `value="C1" autocomplete="off" checked`)
-	res, _ := c.post(at+"/level", url.Values{"level": {"C0"}, "seen": shownSeen(body)})
+	res, _ := c.post(at+"/level", url.Values{"level": {"C0"}, "seen": levelSeen(body)})
 	if res.StatusCode != http.StatusSeeOther {
 		t.Fatalf("setting C0: %s", res.Status)
 	}
@@ -158,14 +158,14 @@ func TestAtC0NothingOfTheContentIsAskedOrShown(t *testing.T) {
 	hasNot(t, "an interview at C0", body, "beaten on arrival", "Medical findings", "What was said</label>", "Risk of reprisals", "data-evidence")
 }
 
-var seen = regexp.MustCompile(`name="seen" value="([^"]+)"`)
+var seenField = regexp.MustCompile(`name="seen" value="([^"]+)"`)
 
-// seenIn returns what the form of the level shows: it is the first on the page.
-func shownSeen(body string) []string {
+// levelSeen returns what the form of the level shows: it is the first on the page.
+func levelSeen(body string) []string {
 	if i := strings.Index(body, `/level"`); i >= 0 {
 		body = body[i:]
 	}
-	if m := seen.FindStringSubmatch(body[:strings.Index(body, "</form>")]); m != nil {
+	if m := seenField.FindStringSubmatch(body[:strings.Index(body, "</form>")]); m != nil {
 		return m[1:]
 	}
 	return nil

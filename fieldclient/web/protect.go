@@ -56,6 +56,7 @@ func (a *ask) protect() (*protectPage, error) {
 		return nil, err
 	}
 	p := &protectPage{VisitPage: v, MayWrite: a.client.May(v.Visit.ID, syncproto.RightWrite)}
+	p.Path = "/visits/" + v.Visit.ID.String() + "/protect"
 	p.gateway, err = a.gateway(v.Visit.ID)
 	return p, err
 }

@@ -152,13 +152,15 @@ func (s *Server) Serve(ctx context.Context, l net.Listener) (Ending, error) {
 // farewellSpan is how long pages may take to hear that the screens end.
 const farewellSpan = time.Second
 
-// within waits for fn, but not longer than d.
-func within(d time.Duration, fn func()) {
+// within waits for fn, but not longer than d. It reports whether fn ended.
+func within(d time.Duration, fn func()) bool {
 	done := make(chan struct{})
 	go func() { defer close(done); fn() }()
 	select {
 	case <-done:
+		return true
 	case <-time.After(d):
+		return false
 	}
 }
 
