@@ -18,7 +18,6 @@ import (
 	"unicode/utf16"
 
 	"github.com/chromedp/chromedp"
-	"github.com/chromedp/chromedp/kb"
 )
 
 // canary is a word that is nowhere but where a test puts it.
@@ -188,8 +187,7 @@ func TestNothingThatIsTypedLiesOnADisk(t *testing.T) {
 		}
 	}
 	look("while it is open")
-	b.Do(chromedp.KeyEvent(kb.F9))
-	b.Until(`document.querySelector("#passphrase")`)
+	b.Lock()
 	look("after a lock")
 	b.Unlock()
 	words = append(words, b.writeEverywhere(w)...)

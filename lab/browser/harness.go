@@ -21,9 +21,11 @@ import (
 	"time"
 
 	"github.com/chromedp/cdproto/audits"
+	"github.com/chromedp/cdproto/input"
 	"github.com/chromedp/cdproto/network"
 	"github.com/chromedp/cdproto/page"
 	"github.com/chromedp/chromedp"
+	"github.com/chromedp/chromedp/kb"
 )
 
 // Build makes the programs once for all tests of a run, and returns the path of kua; kua-server is beside it.
@@ -149,6 +151,7 @@ type Tab struct {
 	close    func()
 	own      string // scheme, host and port of the program that let it in
 	mu       sync.Mutex
+	listens  bool     // to the program's events
 	Foreign  []string // addresses outside of the program that the page asked for
 	Messages []string // of the browser's console and of its issues, errors only
 }
@@ -361,6 +364,25 @@ func (b *Tab) Text(selector string) string {
 func (b *Tab) Type(selector, text string) {
 	b.T.Helper()
 	b.Do(chromedp.WaitVisible(selector, chromedp.ByQuery), chromedp.SendKeys(selector, text, chromedp.ByQuery))
+}
+
+// Key presses a key. With a modifier it writes nothing, as on a keyboard.
+func (b *Tab) Key(key string, modifiers ...input.Modifier) {
+	b.T.Helper()
+	for _, r := range key {
+		for _, press := range kb.Encode(r) {
+			for _, m := range modifiers {
+				press.Modifiers |= m
+			}
+			if len(modifiers) > 0 && press.Type == input.KeyChar {
+				continue
+			}
+			if len(modifiers) > 0 && press.Type == input.KeyDown {
+				press.Type = input.KeyRawDown
+			}
+			b.Do(press)
+		}
+	}
 }
 
 // Press clicks an element and waits for another.

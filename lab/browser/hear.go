@@ -3,11 +3,14 @@ package browser
 import (
 	"encoding/json"
 	"strings"
+	"time"
 
 	"github.com/chromedp/cdproto/audits"
 	"github.com/chromedp/cdproto/log"
 	"github.com/chromedp/cdproto/network"
+	"github.com/chromedp/cdproto/page"
 	"github.com/chromedp/cdproto/runtime"
+	"github.com/chromedp/chromedp/kb"
 )
 
 // hear keeps what the browser says of the page: requests to elsewhere, and errors of scripts and of the page's policy.
@@ -19,6 +22,10 @@ func (b *Tab) hear(ev any) {
 		if !b.mayAsk(e.Request.URL) {
 			b.Foreign = append(b.Foreign, e.Request.URL)
 		}
+	case *page.EventFrameNavigated:
+		b.listens = b.listens && e.Frame.ParentID != ""
+	case *network.EventResponseReceived:
+		b.listens = b.listens || e.Response.URL == b.own+"/events" && e.Response.Status == 200
 	case *audits.EventIssueAdded:
 		switch e.Issue.Code { // most issues are advice
 		case audits.InspectorIssueCodeContentSecurityPolicyIssue, audits.InspectorIssueCodeMixedContentIssue, audits.InspectorIssueCodeBlockedByResponseIssue, audits.InspectorIssueCodeCorsIssue:
@@ -58,4 +65,27 @@ func (b *Tab) mayAsk(address string) bool {
 		return true // the browser's own drawings of fields; the policy lets no page use any
 	}
 	return strings.HasPrefix(address, "file://") && strings.HasSuffix(address, "/open.html")
+}
+
+// Listens waits until the page hears the program, which tells it when the laptop locks. A page that a person has looked
+// at for a moment does.
+func (b *Tab) Listens() {
+	b.T.Helper()
+	for end := time.Now().Add(patience); time.Now().Before(end); time.Sleep(10 * time.Millisecond) {
+		b.mu.Lock()
+		listens := b.listens
+		b.mu.Unlock()
+		if listens {
+			return
+		}
+	}
+	b.T.Fatal("the page never listened")
+}
+
+// Lock locks by the key, and waits for the page that unlocks.
+func (b *Tab) Lock() {
+	b.T.Helper()
+	b.Listens()
+	b.Key(kb.F9)
+	b.Until(`location.pathname === "/unlock" && document.readyState === "complete"`)
 }

@@ -12,25 +12,6 @@ import (
 // focus is what tells the element that has the focus.
 const focus = `(document.activeElement.id || document.activeElement.dataset.silence || document.activeElement.name || document.activeElement.tagName)`
 
-// Key presses a key. With a modifier it writes nothing, as on a keyboard.
-func (b *Tab) Key(key string, modifiers ...input.Modifier) {
-	b.T.Helper()
-	for _, r := range key {
-		for _, press := range kb.Encode(r) {
-			for _, m := range modifiers {
-				press.Modifiers |= m
-			}
-			if len(modifiers) > 0 && press.Type == input.KeyChar {
-				continue
-			}
-			if len(modifiers) > 0 && press.Type == input.KeyDown {
-				press.Type = input.KeyRawDown
-			}
-			b.Do(press)
-		}
-	}
-}
-
 // TestTheKeyboardAloneIsEnough unlocks, answers, says why not, and locks, without the pointer.
 func TestTheKeyboardAloneIsEnough(t *testing.T) {
 	w := NewWorld(t)
@@ -78,6 +59,7 @@ func TestTheKeyboardAloneIsEnough(t *testing.T) {
 	b.Until(`location.pathname.endsWith("/section/1") && document.readyState === "complete"`)
 
 	for _, lock := range []func(){func() { b.Key(kb.F9) }, func() { b.Key(".", input.ModifierCtrl) }} {
+		b.Listens()
 		lock()
 		b.Until(`location.pathname === "/unlock"`)
 		b.Until(focus + ` === "passphrase"`)

@@ -205,6 +205,7 @@ func TestALockEmptiesThePageAndWhatLiesBehindIt(t *testing.T) {
 	_, b := w.Screens(Aigerim, "en")
 	b.Go("/visits/" + w.Visit + "/observations")
 	b.Press(".adder button", "#cards textarea")
+	b.Listens()
 	b.Type("#cards textarea", typed)
 	b.Do(chromedp.Evaluate(`window.kuaDocument = document.body, window.kuaWas = [], new MutationObserver(() => window.kuaWas.push(document.body?.textContent ?? "")).observe(document.body, {childList: true}), void 0`, nil),
 		chromedp.KeyEvent(kb.F9))
