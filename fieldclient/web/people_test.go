@@ -162,6 +162,21 @@ func levelSeen(body string) []string {
 	return nil
 }
 
+func TestAPartOfThePageComesAnewWithAllOfItWhenItsBoundsMove(t *testing.T) {
+	c := newCorridor(t, syncproto.RoleMonitor, 2)
+	at := c.begin("private")
+	for _, step := range []struct {
+		level, recorded string
+		whole           bool
+	}{{"C2", "true", false}, {"C0", "true", true}, {"C3", "false", true}} {
+		form := url.Values{"level": {step.level}, "recorded": {step.recorded}, "seen": levelSeen(c.page(at))}
+		res, body := c.post(at+"/level", form, "HX-Request", "true")
+		if got := res.Header.Get("HX-Refresh") == "true"; got != step.whole || got == strings.Contains(body, `id="interview"`) {
+			t.Errorf("to %s: the whole page comes anew: %v (%s)", step.level, got, res.Status)
+		}
+	}
+}
+
 func TestOnlyHealthExpertsAreAskedForMedicalFindings(t *testing.T) {
 	for role, may := range map[syncproto.Role]bool{syncproto.RoleMonitor: false, syncproto.RoleHealth: true} {
 		c := newCorridor(t, role, 2)
