@@ -21,6 +21,9 @@ func TestADefaultThatWasTakenBackDoesNotComeBack(t *testing.T) {
 		s.a.reopen()
 		k = s.on(s.a)
 	}
+	if it := groupItem(t, k, "block"); len(it.Said) != 1 || it.Said[0].answered() {
+		t.Errorf("that it was asked and taken back is not kept: %+v", it.Said)
+	}
 	sayAt(t, k, "/data/smell", "damp")
 	if got := k.written(); strings.Contains(got, "block") {
 		t.Errorf("with another answer it comes back:\n%s", got)

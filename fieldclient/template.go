@@ -161,6 +161,9 @@ func (c *Client) setTemplateState(ctx context.Context, id syncproto.EntityID, st
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	t := Target{Scope: c.Roster().Registry(), Entity: id, Field: f}
+	if _, err := c.rep.Record(ctx, t.Scope, id); err != nil {
+		return fmt.Errorf("template %s: %w", id, err)
+	}
 	heads, err := c.heads(ctx, t)
 	if err != nil {
 		return err
@@ -277,38 +280,34 @@ func (c *Client) templateHeld(ctx context.Context, id syncproto.EntityID) (*form
 	return t, g, nil
 }
 
-// templateContent puts the parts together. Who may write in the registry can spoil a part, but put no other content in
-// its place: the id is its hash. Importing the form again mends it.
+// templateContent puts the parts together, as many as make up the content: the id is its hash. Who may write in the
+// registry can spoil a part, but put no other content in its place. Importing the form again mends it.
 func (c *Client) templateContent(ctx context.Context, id syncproto.EntityID) ([]byte, error) {
 	scope := c.Roster().Registry()
-	v, err := c.rep.Record(ctx, scope, id)
-	if err != nil {
+	if _, err := c.rep.Record(ctx, scope, id); err != nil {
 		return nil, err
-	}
-	values, err := c.shared(ctx, v)
-	if err != nil {
-		return nil, err
-	}
-	n, err := strconv.Atoi(values["parts"])
-	if err != nil || n < 1 || n > maxTemplate/templatePart+1 {
-		return nil, ErrTemplateAway
 	}
 	var canonical []byte
-	for i := range n {
+	h := sha256.New()
+	for i := 0; len(canonical) <= maxTemplate; i++ {
 		part, err := c.templatePart(ctx, scope, templatePartID(id, i))
 		if err != nil {
 			return nil, err
 		}
 		plain, err := decompress(part)
-		if err != nil || len(plain) > templatePart {
+		if err != nil || len(plain) > templatePart || len(plain) == 0 {
 			return nil, errTemplateSpoiled
 		}
 		canonical = append(canonical, plain...)
+		h.Write(plain)
+		if sum := h.Sum(nil); syncproto.EntityID(sum[:16]) == id {
+			return canonical, nil
+		}
+		if len(plain) < templatePart {
+			return nil, errTemplateSpoiled // only the last part is shorter
+		}
 	}
-	if sum := sha256.Sum256(canonical); syncproto.EntityID(sum[:16]) != id {
-		return nil, errTemplateSpoiled
-	}
-	return canonical, nil
+	return nil, errTemplateSpoiled
 }
 
 func (c *Client) templatePart(ctx context.Context, scope syncproto.ScopeID, part syncproto.EntityID) ([]byte, error) {

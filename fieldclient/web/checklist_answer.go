@@ -28,6 +28,9 @@ func checklistAnswer(a *ask) error {
 		return err
 	}
 	out, err := k.Answer(a.Context(), ref, ch)
+	if out.Ref != "" {
+		ref = out.Ref // where it is by now
+	}
 	problem := form.Code("")
 	switch {
 	case errors.Is(err, form.ErrBadValue):
@@ -178,7 +181,7 @@ func checklistRow(a *ask) error {
 	case "strike":
 		_, err = k.StrikeRow(a.Context(), place)
 	case "add":
-		place, _, err = k.AddRow(a.Context(), place)
+		place, err = added(a.Context(), k, place)
 	}
 	if err != nil {
 		return err
@@ -202,6 +205,16 @@ func checklistRow(a *ask) error {
 	return a.partOf("checklist", "section", p)
 }
 
+// added adds an instance and gives its lasting place, which elements are named by.
+func added(ctx context.Context, k *fieldclient.Checklist, repeat form.Ref) (form.Ref, error) {
+	place, _, err := k.AddRow(ctx, repeat)
+	if err != nil {
+		return place, err
+	}
+	it, err := k.Item(ctx, place)
+	return it.Lasting, err
+}
+
 // checklistMore is POST …/more: note, sources, links, urgency and what the others say of one item.
 func checklistMore(a *ask) error {
 	k, url, err := a.checklistOf()
@@ -220,7 +233,7 @@ func checklistMore(a *ask) error {
 	if err != nil {
 		return err
 	}
-	m := &morePart{Q: asked{Item: it, ID: idOf(it.Ref), URL: url, At: at}, Visit: k.Info().Scope}
+	m := &morePart{Q: asked{Item: it, ID: idOf(it.Lasting), URL: url, At: at}, Visit: k.Info().Scope}
 	for _, l := range links {
 		l.Chosen = slices.Contains(it.Mine.Links, l.ID)
 		m.Links = append(m.Links, l)

@@ -50,7 +50,7 @@ func checklistCheck(a *ask) error {
 			if err != nil {
 				return err
 			}
-			cs.Items = append(cs.Items, asked{Item: it, ID: idOf(pr.Ref), URL: url, At: i, Problem: pr.Code, Words: pr.Message})
+			cs.Items = append(cs.Items, asked{Item: it, ID: idOf(it.Lasting), URL: url, At: i, Problem: pr.Code, Words: pr.Message})
 		}
 		if len(cs.Items) > 0 {
 			p.Sections = append(p.Sections, cs)

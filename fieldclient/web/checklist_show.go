@@ -228,7 +228,7 @@ func (sh *shower) all(items []fieldclient.Item) ([]asked, error) {
 }
 
 func (sh *shower) one(it fieldclient.Item) (asked, error) {
-	q := asked{Item: it, ID: idOf(it.Ref), URL: sh.url, At: sh.at, Paper: sh.paper}
+	q := asked{Item: it, ID: idOf(it.Lasting), URL: sh.url, At: sh.at, Paper: sh.paper}
 	if it.Whole {
 		q.ID += "w"
 		return q, nil

@@ -52,6 +52,15 @@ func (a *ask) interviewUses(v fieldclient.View, p *interviewPage) error {
 	if err != nil {
 		return err
 	}
+	all, err := a.client.Records(a.Context(), v.Scope, "consent")
+	if err != nil {
+		return err
+	}
+	for _, c := range all {
+		if sealedAtGate(c) {
+			p.Unknown++
+		}
+	}
 	for _, name := range consentUses() {
 		u := consentUse{Use: name}
 		for _, c := range slices.Backward(list) {

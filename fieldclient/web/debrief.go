@@ -108,7 +108,7 @@ func (a *ask) debriefList(k *fieldclient.Checklist, all bool) (debriefList, int,
 
 func (a *ask) debriefItem(k *fieldclient.Checklist, it fieldclient.GroupItem) (debriefItem, error) {
 	info := k.Info()
-	d := debriefItem{GroupItem: it, List: info.ID, Visit: info.Scope, CSRF: a.csrf(), ID: idOf(it.Ref) + info.ID.String()[:8], Leads: a.client.May(info.Scope, syncproto.RightLead)}
+	d := debriefItem{GroupItem: it, List: info.ID, Visit: info.Scope, CSRF: a.csrf(), ID: idOf(it.Lasting) + info.ID.String()[:8], Leads: a.client.May(info.Scope, syncproto.RightLead)}
 	record, err := a.client.Record(a.Context(), info.Scope, it.Record)
 	if err != nil {
 		return d, err
@@ -180,7 +180,7 @@ func debriefAgree(a *ask) error {
 		return err
 	}
 	place := form.Ref(a.field("place"))
-	i := slices.IndexFunc(items, func(it fieldclient.GroupItem) bool { return it.Ref == place })
+	i := slices.IndexFunc(items, func(it fieldclient.GroupItem) bool { return it.Lasting == place })
 	if i < 0 {
 		return form.ErrNoPlace
 	}

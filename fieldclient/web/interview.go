@@ -19,11 +19,14 @@ type interviewPage struct {
 	Level     string   // what the person agreed to; the lowest where members wrote different ones
 	Levels    []string
 	Stands    []fieldclient.Statement // different levels beside each other
+	Sealed    bool                    // the level was: nobody here knows it, and it must be asked again
+	Unknown   int                     // consents of the visit that were sealed at the gate: a withdrawal may be among them
 	TakenBack bool                    // to be recorded at all: nothing of the content is shown or asked any more
 	Kept      int                     // fields with content that the level does not cover
 	Fixed     bool
 
 	Themes        *box
+	Counted       []*box
 	Circumstances []*box
 	Content       []*box
 	Care          []*box
@@ -37,7 +40,7 @@ type interviewPage struct {
 }
 
 // Recorded reports whether content may be written down.
-func (p *interviewPage) Recorded() bool { return p.Level != "C0" && !p.TakenBack }
+func (p *interviewPage) Recorded() bool { return !p.Sealed && p.Level != "C0" && !p.TakenBack }
 
 // guide is a checklist that helps in a conversation.
 type guide struct{ Form, Template string }
@@ -47,7 +50,8 @@ var guides = []string{"kua_interview", "kua_allegation"}
 
 // The fields of the page: what was said comes first, as it is what is forgotten first.
 var (
-	circumstances = []string{"kind", "start", "end", "place", "conditions", "privacy", "present", "interpreter", "language"}
+	counted       = []string{"kind", "start", "end"} // what is left where nothing may be recorded
+	circumstances = []string{"place", "conditions", "privacy", "present", "interpreter", "language"}
 	content       = []string{"summary", "urgent", "risk"}
 	care          = []string{"vulnerability"}
 )
@@ -94,15 +98,21 @@ func (a *ask) interviewLevel(v fieldclient.View, p *interviewPage) error {
 		for _, h := range f.Heads {
 			if f.Name == "consent" {
 				said = append(said, h.Value)
+				p.Sealed = p.Sealed || h.Locked
 			}
 		}
 	}
-	p.Level = fieldclient.LowestConsent(said)
+	if !p.Sealed {
+		p.Level = fieldclient.LowestConsent(said)
+	}
 	return nil
 }
 
 func (a *ask) interviewFields(v fieldclient.View, p *interviewPage) (err error) {
 	if p.Themes, err = a.boxOf(v, "themes"); err != nil {
+		return err
+	}
+	if p.Counted, err = a.boxes(v, counted...); err != nil {
 		return err
 	}
 	if p.Circumstances, err = a.boxes(v, circumstances...); err != nil {
@@ -114,7 +124,7 @@ func (a *ask) interviewFields(v fieldclient.View, p *interviewPage) (err error) 
 	if p.Care, err = a.boxes(v, care...); err != nil {
 		return err
 	}
-	for _, name := range slices.Concat(content, care, []string{"medical"}) {
+	for _, name := range slices.Concat(circumstances, content, care, []string{"medical"}) {
 		if valueOf(v, name) != "" {
 			p.Kept++
 		}

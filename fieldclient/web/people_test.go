@@ -378,20 +378,33 @@ type zeros struct{}
 
 func (zeros) Read(p []byte) (int, error) { clear(p); return len(p), nil }
 
+type readerFunc func([]byte) (int, error)
+
+func (f readerFunc) Read(p []byte) (int, error) { return f(p) }
+
 func TestAnUploadIsBoundedAndNeverATemporaryFile(t *testing.T) {
 	temp := t.TempDir()
 	t.Setenv("TMPDIR", temp)
 	c := newCorridor(t, syncproto.RoleMonitor, 2)
 	c.get(c.path + "/evidence")
 	big := func() io.Reader { return io.LimitReader(zeros{}, 40<<20) } // more than net/http keeps of a form in memory
-	if res, _ := c.upload(big(), nil, ""); res.StatusCode != http.StatusForbidden {
+	// net/http removes its temporary files with the request: look while the body is still coming.
+	watched := func() io.Reader {
+		return io.MultiReader(io.LimitReader(zeros{}, 64<<20), readerFunc(func([]byte) (int, error) {
+			if entries, err := os.ReadDir(temp); err != nil || len(entries) > 0 {
+				t.Errorf("during an upload the temporary folder holds %v: %v", entries, err)
+			}
+			return 0, io.EOF
+		}))
+	}
+	if res, _ := c.upload(watched(), nil, ""); res.StatusCode != http.StatusForbidden {
 		t.Errorf("without the token of a page: %s", res.Status)
 	}
-	if res, _ := c.upload(big(), map[string]string{"csrf": c.csrf}, ""); res.StatusCode != http.StatusForbidden {
+	if res, _ := c.upload(watched(), map[string]string{"csrf": c.csrf}, ""); res.StatusCode != http.StatusForbidden {
 		t.Errorf("with the token in the body alone: %s", res.Status)
 	}
-	if res, body := c.upload(big(), nil, c.csrf); res.StatusCode != http.StatusOK {
-		t.Errorf("40 MiB: %s %s", res.Status, body)
+	if res, body := c.upload(watched(), nil, c.csrf); res.StatusCode != http.StatusOK {
+		t.Errorf("64 MiB: %s %s", res.Status, body)
 	}
 	if res, _ := c.upload(big(), map[string]string{"link": strings.Repeat("x", 8<<10)}, c.csrf); res.StatusCode != http.StatusNotFound {
 		t.Errorf("a form with a long field: %s", res.Status)
@@ -576,6 +589,7 @@ func TestGateModeIsSaidOnEveryPageAndClosesAfterALock(t *testing.T) {
 	has(t, "the way to the gate", c.page(c.path+"/protect"), "Saule")
 	c.set(at, "interview", "summary", "beaten on arrival")
 	has(t, "before the lock", c.page(at), "beaten on arrival")
+	inside := c.begin("private")
 	c.s.end(EndLocked)
 	<-c.ended
 
@@ -588,6 +602,16 @@ func TestGateModeIsSaidOnEveryPageAndClosesAfterALock(t *testing.T) {
 	body := c.page(at)
 	has(t, "after the lock", body, "ealed at the gate", `class="gatebar"`)
 	hasNot(t, "after the lock", body, "beaten on arrival")
+	body = c.page(inside)
+	has(t, "one begun inside", body, "Ask again and mark it")
+	if strings.Contains(body, `autocomplete="off" checked`) {
+		t.Error("after the lock the page names a level that it cannot know")
+	}
+	hasNot(t, "one begun inside", body, "What was said</label>")
+	if res, _ := c.post(inside+"/level", url.Values{"level": {"C2"}, "seen": levelSeen(body)}); res.StatusCode != http.StatusSeeOther {
+		t.Errorf("asking for the level again: %s", res.Status)
+	}
+	has(t, "after asking again", c.page(inside), `value="C2" autocomplete="off" checked`, "What was said</label>")
 	c.post(c.path+"/gate", url.Values{"do": {"leave"}})
 	hasNot(t, "after leaving", c.page("/today"), `class="gatebar"`)
 }

@@ -231,6 +231,9 @@ func writeSaid(w io.Writer, all []fieldclient.Said) {
 			fmt.Fprint(w, " URGENT")
 		}
 		fmt.Fprintln(w)
+		for _, o := range s.Also {
+			fmt.Fprintf(w, "      also, from another laptop: %s %s\n", answerStatus(o.Value, o.Silence), o.Value)
+		}
 		for _, text := range []string{s.Note, s.Minority} {
 			if text != "" {
 				fmt.Fprintf(w, "      %s\n", text)

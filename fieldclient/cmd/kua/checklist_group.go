@@ -4,7 +4,8 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"slices"
+	"strconv"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -66,9 +67,9 @@ func (a *app) checklistAgree(p *chosen) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			i := slices.IndexFunc(items, func(it fieldclient.GroupItem) bool { return it.Key == args[0] || string(it.Ref) == args[0] })
-			if i < 0 {
-				return fmt.Errorf("%s: %w (%w)", args[0], form.ErrNoPlace, errUsage)
+			it, err := groupItemNamed(items, args[0])
+			if err != nil {
+				return err
 			}
 			value, silence := "", formSilences[status]
 			if status == "" {
@@ -78,13 +79,44 @@ func (a *app) checklistAgree(p *chosen) *cobra.Command {
 			} else if silence == form.None || len(args) > 1 || file != "" {
 				return fmt.Errorf("--status is not-checked, not-applicable or access-refused, and goes without a value (%w)", errUsage)
 			}
-			saved, err := k.Agree(ctx, items[i].Ref, value, silence, reason, items[i].Seen)
+			saved, err := k.Agree(ctx, it.Lasting, value, silence, reason, it.Seen)
 			if err != nil {
 				return typedWrongly(err)
 			}
 			return a.say(saved, "Agreed. Answers that differ stay as they are, as minority views.")
 		})
 	})
+}
+
+// groupItemNamed finds a question by its place or its id; of those in a repeat COL-02/area:2 is the second, and without a
+// number there must be one only: the group's answer is not for any of them.
+func groupItemNamed(items []fieldclient.GroupItem, name string) (it fieldclient.GroupItem, err error) {
+	var found []fieldclient.GroupItem
+	key, number, numbered := name, 0, false
+	for _, it := range items {
+		if string(it.Ref) == name || string(it.Lasting) == name {
+			return it, nil
+		}
+	}
+	if i := strings.LastIndexByte(name, ':'); i > 0 {
+		if n, err := strconv.Atoi(name[i+1:]); err == nil {
+			key, number, numbered = name[:i], n, true
+		}
+	}
+	for _, it := range items {
+		if it.Key == name || numbered && it.Key == key {
+			found = append(found, it)
+		}
+	}
+	switch {
+	case numbered && number > 0 && number <= len(found):
+		return found[number-1], nil
+	case len(found) == 1:
+		return found[0], nil
+	case len(found) > 1 && !numbered:
+		return it, fmt.Errorf("%s stands in %d instances: name one, such as %s:2 (%w)", name, len(found), name, errAmbiguous)
+	}
+	return it, fmt.Errorf("%s: %w (%w)", name, form.ErrNoPlace, errUsage)
 }
 
 func (a *app) checklistMove(p *chosen) *cobra.Command {

@@ -40,23 +40,26 @@ func (a *app) checklistFill(p *chosen) *cobra.Command {
 		}
 		return a.on(ctx, p, func(_ *fieldclient.Client, k *fieldclient.Checklist) error {
 			var done []filled
+			var broken error
 			failed := false
 			for i, line := range strings.Split(text, "\n") {
 				if line = strings.TrimRight(line, "\r"); strings.TrimSpace(line) == "" {
 					continue
 				}
-				id, value, _ := strings.Cut(line, "\t")
+				id, value, tab := strings.Cut(line, "\t")
 				f := filled{Line: i + 1, ID: id}
-				if err := fillLine(ctx, k, id, value, paper); err != nil {
-					if errors.Is(err, context.Canceled) || !errors.Is(typedWrongly(err), errUsage) {
-						return err
-					}
+				if err := fillLine(ctx, k, id, value, tab, paper); err != nil {
 					f.Error, failed = err.Error(), true
+					if !ofThisLine(err) {
+						broken = err
+					}
 				}
-				done = append(done, f)
+				if done = append(done, f); broken != nil {
+					break
+				}
 			}
-			if err := a.print(done, func(w io.Writer) { writeFilled(w, done) }); err != nil {
-				return err
+			if err := a.print(done, func(w io.Writer) { writeFilled(w, done) }); err != nil || broken != nil { // what is saved is said in any case
+				return errors.Join(err, broken)
 			}
 			if failed {
 				return fmt.Errorf("%w (%w)", errLines, errUsage)
@@ -78,10 +81,18 @@ func writeFilled(w io.Writer, done []filled) {
 	fmt.Fprintf(w, "%d answers are saved.\n", saved)
 }
 
-func fillLine(ctx context.Context, k *fieldclient.Checklist, id, value string, paper bool) error {
+// ofThisLine reports whether an error is a matter of one line, so that the next ones can be saved.
+func ofThisLine(err error) bool {
+	return errors.Is(typedWrongly(err), errUsage) || errors.Is(err, fieldclient.ErrNoRight)
+}
+
+func fillLine(ctx context.Context, k *fieldclient.Checklist, id, value string, tab, paper bool) error {
 	if repeat, ok := strings.CutPrefix(id, "+"); ok {
 		_, _, err := k.AddRow(ctx, repeatNamed(k, repeat))
 		return err
+	}
+	if !tab { // it would take an answer back that nobody wanted to
+		return fmt.Errorf("%w: there is no tab behind the item's id (%w)", errLines, errUsage)
 	}
 	ref, err := k.Find(ctx, id)
 	if err != nil {
@@ -89,7 +100,8 @@ func fillLine(ctx context.Context, k *fieldclient.Checklist, id, value string, p
 	}
 	ch := fieldclient.AnswerChange{Value: &value}
 	if word, ok := strings.CutPrefix(value, "("); ok {
-		if s, ok := formSilences[strings.TrimSuffix(word, ")")]; ok && s != form.None {
+		word, closed := strings.CutSuffix(word, ")")
+		if s, ok := formSilences[word]; ok && closed && s != form.None {
 			ch = fieldclient.AnswerChange{Silence: &s}
 		}
 	}

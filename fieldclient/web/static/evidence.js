@@ -107,12 +107,13 @@
       const over = new Promise(done => {
         recorder.addEventListener("stop", async () => {
           const whole = await queue;
-          try {
-            const answer = await post(`/${id}/end`, "", "application/x-www-form-urlencoded");
-            (answer.ok ? show : say)(await answer.text());
-          } catch { /* the laptop has locked: it has saved what came */ }
+          const answer = await post(`/${id}/end`, "", "application/x-www-form-urlencoded").catch(() => null);
+          done(); // without an answer the laptop has locked: it has saved what came
           if (!whole) alert("broken");
-          done();
+          if (!answer) return;
+          const html = await answer.text();
+          if (answer.ok) show(box, html);
+          else say(html);
         });
       });
       recorder.start(slice);
@@ -177,6 +178,9 @@
     one("stop").addEventListener("click", () => running?.stop());
     document.addEventListener("kua:leaving", e => { if (running) e.detail.push(running.stop()); });
   };
+
+  // Saving a picture or a sound from the browser would write it into a folder in clear.
+  document.addEventListener("contextmenu", e => { if (e.target.closest?.("img, audio")) e.preventDefault(); });
 
   const all = () => {
     for (const box of document.querySelectorAll("[data-evidence]:not([data-ready])")) {

@@ -74,10 +74,13 @@
 
   const hide = () => document.documentElement.classList.add("hidden");
 
+  const answered = async () => { do await wait(20); while (underway.size); };
+
   const lock = async () => {
     if (gone || !unlocked) return;
     hide();
-    await Promise.race([Promise.allSettled([flush(), ...leaving()]), wait(1500)]);
+    document.activeElement?.blur?.(); // a field that loses the focus saves itself: now, and not while the program ends
+    await Promise.race([Promise.allSettled([flush(), ...leaving()]).then(answered), wait(1500)]);
     try { await post("/lock", ""); } catch { /* it ends while it answers */ }
     await wait(4000);
     if (!gone) location.replace("/"); // the stream was not there
