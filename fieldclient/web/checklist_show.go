@@ -80,15 +80,16 @@ func (q asked) Number() string {
 // Problemname names what is wrong, for the catalogue.
 func (q asked) Problemname() string { return string(q.Problem) }
 
-// Trigger is when the browser sends the answer: a choice at once, a text a moment after the last key.
+// Trigger is when the browser sends the answer: a choice at once, a text a moment after the last key. Enter sends it too:
+// without that, the browser would leave the page for the answer.
 func (q asked) Trigger() string {
 	switch q.Widget() {
 	case "one", "many", "list", "tick", "date", "time", "dateTime":
-		return "change"
+		return "change, submit"
 	case "long":
-		return "change, input changed delay:800ms"
+		return "change, input changed delay:800ms, submit"
 	}
-	return "change, input changed delay:400ms"
+	return "change, input changed delay:400ms, submit"
 }
 
 // Local is the value as the browser's field for times takes it.

@@ -148,6 +148,7 @@ type Tab struct {
 	context.Context
 	T        testing.TB
 	Profile  string
+	Folder   string // of its pictures
 	close    func()
 	own      string // scheme, host and port of the program that let it in
 	mu       sync.Mutex
@@ -188,7 +189,7 @@ func removeAll(dir string) {
 func attach(t testing.TB, alloc context.Context, stop func(), profile string, opts ...chromedp.ContextOption) *Tab {
 	t.Helper()
 	ctx, cancel := chromedp.NewContext(alloc, opts...)
-	tab := &Tab{Context: ctx, T: t, Profile: profile, close: sync.OnceFunc(func() {
+	tab := &Tab{Context: ctx, T: t, Profile: profile, Folder: "steps", close: sync.OnceFunc(func() {
 		cancel()
 		stop()
 		chromedp.FromContext(ctx).Allocator.Wait()
@@ -269,13 +270,14 @@ func (b *Tab) Picture(name string) {
 
 func (b *Tab) one(name string, width, height int64) {
 	b.T.Helper()
-	must(b.T, os.MkdirAll(Out(), 0o755))
+	folder := filepath.Join(Out(), b.Folder)
+	must(b.T, os.MkdirAll(folder, 0o755))
 	var png []byte
 	if err := chromedp.Run(b.Context, chromedp.EmulateViewport(width, height), chromedp.FullScreenshot(&png, 100)); err != nil {
 		b.T.Errorf("taking a picture of %s: %v", name, err)
 		return
 	}
-	must(b.T, os.WriteFile(filepath.Join(Out(), name+".png"), png, 0o644))
+	must(b.T, os.WriteFile(filepath.Join(folder, name+".png"), png, 0o644))
 }
 
 // Languages are those of the screens.

@@ -29,6 +29,9 @@ func (b *Tab) hear(ev any) {
 	case *audits.EventIssueAdded:
 		switch e.Issue.Code { // most issues are advice
 		case audits.InspectorIssueCodeContentSecurityPolicyIssue, audits.InspectorIssueCodeMixedContentIssue, audits.InspectorIssueCodeBlockedByResponseIssue, audits.InspectorIssueCodeCorsIssue:
+			if c := e.Issue.Details.CorsIssueDetails; c != nil && c.Request.URL == "" {
+				return // the browser's own, as it goes to a page that asks for a launch again
+			}
 			text, err := json.Marshal(e.Issue.Details)
 			if err == nil {
 				b.Messages = append(b.Messages, string(e.Issue.Code)+" "+string(text))

@@ -1,8 +1,10 @@
 package browser
 
 import (
+	"fmt"
 	"slices"
 	"testing"
+	"time"
 
 	"github.com/chromedp/cdproto/input"
 	"github.com/chromedp/chromedp"
@@ -121,6 +123,39 @@ func TestAScreenShowsWhatIsSaved(t *testing.T) {
 	}
 	if got := saved(); !slices.Contains(got, id+" ") {
 		t.Errorf("after a silence, the disk has %q", got)
+	}
+	b.Quiet()
+}
+
+// Enter is what people press after a number.
+func TestEnterInAQuestionSavesItAndStays(t *testing.T) {
+	w := NewWorld(t)
+	w.fill()
+	_, b := w.Screens(Daulet, "en")
+	tried := 0
+	for section := range 3 {
+		path := fmt.Sprintf("%s/section/%d", w.list(), section)
+		b.Go(path)
+		for _, field := range []string{`input[type=radio]`, `input.number`, `input[type=text]:not(.number)`} {
+			var there bool
+			b.Do(chromedp.Evaluate(`(e => { e?.focus(); return Boolean(e) })([...document.querySelectorAll('[data-question] .field `+field+`')].find(e => e.checkVisibility()))`, &there))
+			if !there {
+				continue
+			}
+			tried++
+			if field != `input[type=radio]` {
+				b.Do(chromedp.KeyEvent("7"))
+			}
+			b.Do(chromedp.KeyEvent(kb.Enter))
+			time.Sleep(300 * time.Millisecond) // for the page that must not come
+			b.Until(`document.readyState === "complete" && !document.querySelector(".htmx-request")`)
+			if got := b.Path(); got != path {
+				t.Fatalf("Enter in %s leads to %s", field, got)
+			}
+		}
+	}
+	if tried < 3 {
+		t.Errorf("only %d fields were tried", tried)
 	}
 	b.Quiet()
 }

@@ -56,8 +56,8 @@
   document.addEventListener("htmx:response:error", unsaved);
 
   // flush posts what was typed in the last moment. Whoever locks must not lose it.
-  const flush = () => Promise.allSettled([...dirty].map(async id => {
-    for (let i = 0; underway.has(id) && i < 40; i++) await wait(20);
+  const flush = (gone = false) => Promise.allSettled([...dirty].map(async id => {
+    for (let i = 0; !gone && underway.has(id) && i < 40; i++) await wait(20); // a page that is gone never wakes up
     const form = document.getElementById(id)?.closest("form") ?? document.getElementById(id)?.querySelector("form");
     dirty.delete(id);
     return form ? post(form.getAttribute("hx-post") ?? form.action, new URLSearchParams(new FormData(form))) : null;
@@ -69,6 +69,9 @@
     document.dispatchEvent(new CustomEvent("kua:leaving", {detail: work}));
     return work;
   };
+
+  // Whoever goes back, reloads or closes the window in that moment must not lose it either.
+  window.addEventListener("pagehide", () => { if (!gone) flush(true); });
 
   // --- locking ----------------------------------------------------------------------------------------------------
 
