@@ -135,7 +135,7 @@ func TestWhoTravelsLightCarriesOneVisit(t *testing.T) {
 	if got := b.Text("main"); strings.Contains(got, "Күзгі бару") || !strings.Contains(got, "Көктемгі бару") {
 		t.Errorf("on the way, the laptop shows %s", got)
 	}
-	b.Lock()
+	b.QuickLock()
 	b.Unlock()
 	b.Go("/today")
 	if got := b.Text("main"); strings.Contains(got, "Күзгі бару") {
@@ -152,7 +152,7 @@ func TestAVisitInGateModeStaysClosedAfterALock(t *testing.T) {
 	b.Do(chromedp.Click(`form[action$="/gate"] input[name="sure"]`, chromedp.ByQuery))
 	b.Press(`form[action$="/gate"] button[value="enter"]`, `form[action$="/gate"] button[value="leave"]`)
 	b.observe(w, text)
-	b.Lock()
+	b.QuickLock()
 	b.Unlock()
 	b.Go("/visits/" + w.Visit + "/observations")
 	if got := b.eval(`document.body.textContent + [...document.querySelectorAll("textarea")].map(e => e.value)`); strings.Contains(got, text) {
