@@ -134,8 +134,16 @@ func (st *stage) begins(p *player) {
 	p.begun = true
 }
 
+// shifts is how many instances follow the count: while it is not known, all in which something was ever said.
 func (p *player) shifts() (n int) {
-	_, _ = fmt.Sscan(p.said[heldAnswer{"n", ""}].Value, &n)
+	if _, err := fmt.Sscan(p.said[heldAnswer{"n", ""}].Value, &n); err == nil {
+		return n
+	}
+	for a := range p.said {
+		if i, err := strconv.Atoi(a.row); a.item == "guards" && err == nil {
+			n = max(n, i)
+		}
+	}
 	return n
 }
 

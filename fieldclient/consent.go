@@ -2,8 +2,10 @@ package fieldclient
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
+	"strings"
 
 	"kua/internal/replica"
 	"kua/syncproto"
@@ -108,4 +110,50 @@ func (c *Client) everSaid(ctx context.Context, r replica.RecordView, spec *syncp
 		}
 	}
 	return false, nil
+}
+
+// ErrNoRecord says that the person of a conversation allowed no record: of what they said nothing is written down.
+var ErrNoRecord = errors.New("the person allowed no record (C0): only a count, times and themes are kept")
+
+// unrecorded are the fields of an interview that a person who allows no record is not written down in.
+var unrecorded = []string{"summary", "risk", "medical", "privacy", "present", "place", "language", "vulnerability"}
+
+// soundInterview refuses content where the interview's level of consent is C0.
+func (c *Client) soundInterview(ctx context.Context, t Target, value []byte) error {
+	kind, spec, ok := syncproto.LookupField(t.Field.ID)
+	if !ok || kind.Name != "interview" || !slices.Contains(unrecorded, spec.Name) || len(value) == 0 || spec.FormatValue(value) == "" {
+		return nil
+	}
+	r, err := c.rep.Record(ctx, t.Scope, t.Entity)
+	if errors.Is(err, ErrNotFound) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	v, err := c.view(ctx, r)
+	if err == nil && len(v.values("consent")) > 0 && LowestConsent(v.values("consent")) == "C0" {
+		err = ErrNoRecord
+	}
+	return err
+}
+
+// sound refuses what the methodology does not allow to be said, judged by what this laptop knows: what others write
+// meanwhile shows as it is.
+func (c *Client) sound(ctx context.Context, t Target, value []byte) error {
+	if err := c.soundFinding(ctx, t, value); err != nil {
+		return err
+	}
+	return c.soundInterview(ctx, t, value)
+}
+
+// soundNew is sound for a record that is being made.
+func soundNew(kind string, fields map[string]string) error {
+	switch {
+	case kind == "finding" && fields["standing"] == "established" && len(strings.Fields(strings.ReplaceAll(fields["sources"], ",", " "))) < 2:
+		return ErrOneSource
+	case kind == "interview" && fields["consent"] == "C0" && slices.ContainsFunc(unrecorded, func(name string) bool { return fields[name] != "" }):
+		return ErrNoRecord
+	}
+	return nil
 }

@@ -23,6 +23,9 @@ type CarriedAttachments struct {
 	Bad     int   `json:"bad"` // other bytes than their name says
 }
 
+// BesideBundle is what the folder of sealed originals adds to the name of the bundle that it goes with.
+const BesideBundle = ".attachments"
+
 // ExportAttachments writes the sealed originals of the given visits, or of all where none is given, that no server has
 // acknowledged yet into a new folder; all includes what a server has. Each file is named for its SHA-256, and whoever finds
 // the folder learns only how many there are and how large.

@@ -10,9 +10,9 @@ import (
 // ErrOneSource says that a finding cannot be called established: it rests on fewer than two kinds of source.
 var ErrOneSource = errors.New("an established finding needs two kinds of source: name them, or call it alleged or observed")
 
-// sound refuses a change that would leave a finding established on fewer than two kinds of source (docs/design.md, the
+// soundFinding refuses a change that would leave a finding established on fewer than two kinds of source (docs/design.md, the
 // methodology's triangulation). It judges what this laptop knows; what others write meanwhile shows as it is.
-func (c *Client) sound(ctx context.Context, t Target, value []byte) error {
+func (c *Client) soundFinding(ctx context.Context, t Target, value []byte) error {
 	kind, spec, ok := syncproto.LookupField(t.Field.ID)
 	if !ok || kind.Name != "finding" || spec.Name != "standing" && spec.Name != "sources" {
 		return nil

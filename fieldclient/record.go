@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"maps"
 	"slices"
-	"strings"
 
 	"kua/internal/replica"
 	"kua/syncproto"
@@ -118,8 +117,8 @@ func (c *Client) Create(ctx context.Context, scope syncproto.ScopeID, kind strin
 	if id, err = syncproto.RandomID(c.cfg.Rand); err != nil {
 		return id, err
 	}
-	if kind == "finding" && fields["standing"] == "established" && len(strings.Fields(strings.ReplaceAll(fields["sources"], ",", " "))) < 2 {
-		return id, ErrOneSource
+	if err := soundNew(kind, fields); err != nil {
+		return id, err
 	}
 	changes, err := createChanges(kind, id, fields)
 	if err != nil {

@@ -21,6 +21,9 @@ type courierDone struct {
 	Report fieldclient.BundleReport
 	Wrong  string // key of what was wrong with the path
 	Detail string
+
+	Carried fieldclient.CarriedAttachments
+	Left    int // sealed originals that are here and at no server, and did not go along
 }
 
 // sticks returns folders where removable media are mounted.
@@ -80,7 +83,29 @@ func courierExport(a *ask) error {
 	if err = errors.Join(err, f.Sync(), f.Close()); err != nil {
 		return errors.Join(err, os.Remove(path))
 	}
-	return a.syncing(&courierDone{What: "exported", Path: path, Report: rep})
+	done := &courierDone{What: "exported", Path: path, Report: rep}
+	if a.PostFormValue("attachments") == "yes" {
+		done.Carried, err = a.client.ExportAttachments(a.Context(), path+fieldclient.BesideBundle, nil, a.PostFormValue("all") == "yes")
+	} else {
+		done.Left, err = a.unstored()
+	}
+	if err != nil {
+		return err
+	}
+	return a.syncing(done)
+}
+
+// unstored counts the sealed originals that no server has.
+func (a *ask) unstored() (int, error) {
+	all := 0
+	for _, s := range a.client.Replica().Scopes() {
+		n, _, err := a.client.Unstored(a.Context(), s.Scope)
+		if err != nil {
+			return all, err
+		}
+		all += n
+	}
+	return all, nil
 }
 
 // courierImport takes in a bundle of another laptop, or the server's receipts.
@@ -95,7 +120,13 @@ func courierImport(a *ask) error {
 	if err != nil {
 		return a.courierWrong("imported", path, "courier.notbundle", err)
 	}
-	return a.syncing(&courierDone{What: "imported", Path: path, Report: rep})
+	done := &courierDone{What: "imported", Path: path, Report: rep}
+	if _, err := os.Stat(path + fieldclient.BesideBundle); err == nil {
+		if done.Carried, err = a.client.ImportAttachments(a.Context(), path+fieldclient.BesideBundle); err != nil {
+			return err
+		}
+	}
+	return a.syncing(done)
 }
 
 // maxBundle bounds what is read into memory for a delivery.

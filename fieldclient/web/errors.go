@@ -38,6 +38,7 @@ var problems = []problem{
 	{fieldclient.ErrNotEnrolled, http.StatusForbidden, "notenrolled"},
 	{fieldclient.ErrNoRight, http.StatusForbidden, "noright"},
 	{fieldclient.ErrOneSource, http.StatusConflict, "onesource"},
+	{fieldclient.ErrNoRecord, http.StatusConflict, "norecord"},
 	{form.ErrBadValue, http.StatusBadRequest, "badvalue"},
 	{fieldclient.ErrNotApproved, http.StatusForbidden, "notapproved"},
 	{fieldclient.ErrTemplateAway, http.StatusConflict, "templateaway"},

@@ -3,6 +3,7 @@ package web
 import (
 	"context"
 	"errors"
+	"net/http"
 	"slices"
 
 	"kua/fieldclient"
@@ -216,6 +217,11 @@ func (a *ask) backToInterview() error {
 	p, err := a.interview()
 	if err != nil {
 		return err
+	}
+	if p.Recorded() != (a.field("recorded") == "true") { // what may be added changes around the body as well
+		a.w.Header().Set("HX-Refresh", "true")
+		a.w.WriteHeader(http.StatusNoContent)
+		return nil
 	}
 	a.fill(&p.Page)
 	return a.partOf("interview", "body", p)

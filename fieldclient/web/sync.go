@@ -22,12 +22,44 @@ type syncState struct {
 	Phase    string
 	Done     uint64
 	Total    uint64 // 0 while it is unknown
+	Bytes    uint64 // of originals that have gone; the phase of attachments counts these
+	AllBytes uint64
 	Began    time.Time
+	Phased   time.Time     // when the phase began
 	Took     time.Duration // while it runs: so far
 	Report   *fieldclient.Report
 	Problem  string // name of the sentences that say what went wrong
 	Detail   string
 	Finished int64 // Unix milliseconds
+}
+
+// share is how much of the phase is done, as the bar shows it: of originals the bytes count.
+func (s syncState) share() (done, all uint64) {
+	if s.AllBytes > 0 {
+		return s.Bytes, s.AllBytes
+	}
+	return s.Done, s.Total
+}
+
+// Bar is share for the page.
+func (s syncState) Bar() map[string]uint64 {
+	done, all := s.share()
+	return map[string]uint64{"Done": done, "All": all}
+}
+
+// Amounts is how much of the originals has gone, and of how much.
+func (s syncState) Amounts() []string {
+	return []string{amount(int64(s.Bytes)), amount(int64(s.AllBytes))}
+}
+
+// Left is about how long the phase still takes at the pace so far; 0 while nobody can say.
+func (s syncState) Left() time.Duration {
+	done, all := s.share()
+	so := time.Since(s.Phased)
+	if all == 0 || done == 0 || done >= all || so < 2*time.Second {
+		return 0
+	}
+	return time.Duration(float64(so) * float64(all-done) / float64(done)).Round(time.Second)
 }
 
 func (y *syncing) get() syncState {
@@ -87,16 +119,26 @@ func syncStart(a *ask) error {
 	y, c := &a.s.sync, a.client
 	err = a.s.running.start(func(ctx context.Context) {
 		rep, err := c.Sync(ctx, remote, func(p fieldclient.Progress) {
-			y.set(func(s *syncState) { s.Phase, s.Done, s.Total = p.Phase, p.Done, p.Total })
+			y.set(func(s *syncState) { s.come(p) })
 		})
 		y.set(func(s *syncState) { s.finish(rep, err, ctx.Err() != nil, a.s.cfg.Client.Now()) })
 	}, func() {
-		y.set(func(s *syncState) { *s = syncState{Running: true, Phase: "roster", Began: time.Now()} })
+		y.set(func(s *syncState) {
+			*s = syncState{Running: true, Phase: "roster", Began: time.Now(), Phased: time.Now()}
+		})
 	})
 	if err != nil && !errors.Is(err, errBusy) {
 		return err
 	}
 	return a.to("/sync")
+}
+
+// come takes over how far the sync has come.
+func (s *syncState) come(p fieldclient.Progress) {
+	if p.Phase != s.Phase {
+		s.Phased = time.Now()
+	}
+	s.Phase, s.Done, s.Total, s.Bytes, s.AllBytes = p.Phase, p.Done, p.Total, p.BytesDone, p.BytesTotal
 }
 
 func (s *syncState) finish(rep fieldclient.Report, err error, stopped bool, now time.Time) {

@@ -125,7 +125,7 @@ func made() map[string]bool {
 	for _, f := range []syncproto.FateKind{syncproto.FateSuperseded, syncproto.FateQuarantined, syncproto.FateErased} {
 		out["fate."+f.String()] = true
 	}
-	for _, p := range []string{"roster", "send", "receive", "proofs"} {
+	for _, p := range []string{"roster", "send", "receive", "proofs", fieldclient.PhaseAttachments} {
 		out["phase."+p] = true
 	}
 	for _, w := range []string{"exported", "imported", "delivered"} {

@@ -50,7 +50,7 @@ func (a *app) courierExport() *cobra.Command {
 			}
 			out := exported{BundleReport: rep}
 			if attachments {
-				if out.Carried, err = c.ExportAttachments(ctx, args[0]+besideBundle, scopes, all); err != nil {
+				if out.Carried, err = c.ExportAttachments(ctx, args[0]+fieldclient.BesideBundle, scopes, all); err != nil {
 					return err
 				}
 			} else if out.Left, err = leftBehind(ctx, c, scopes, all); err != nil {
@@ -60,9 +60,6 @@ func (a *app) courierExport() *cobra.Command {
 		})
 	})
 }
-
-// besideBundle is what the folder of sealed originals adds to the name of the bundle that it goes with.
-const besideBundle = ".attachments"
 
 // exported says what left on a stick.
 type exported struct {
@@ -93,7 +90,7 @@ func leftBehind(ctx context.Context, c *fieldclient.Client, scopes []syncproto.S
 func writeExported(w io.Writer, path string, out exported, attachments bool) {
 	fmt.Fprintf(w, "%d changesets are in %s.\n", out.Changesets, path)
 	if attachments {
-		fmt.Fprintf(w, "%d sealed originals, %d bytes, are in %s: carry both.\n", out.Carried.Taken, out.Carried.Bytes, path+besideBundle)
+		fmt.Fprintf(w, "%d sealed originals, %d bytes, are in %s: carry both.\n", out.Carried.Taken, out.Carried.Bytes, path+fieldclient.BesideBundle)
 	}
 	if out.Left > 0 {
 		fmt.Fprintf(w, "! %d sealed originals are NOT on the stick: export with --attachments to carry them\n", out.Left)
@@ -116,8 +113,8 @@ func (a *app) courierImport() *cobra.Command {
 				return err
 			}
 			out := imported{BundleReport: rep}
-			if _, err := os.Stat(args[0] + besideBundle); err == nil {
-				if out.Carried, err = c.ImportAttachments(ctx, args[0]+besideBundle); err != nil {
+			if _, err := os.Stat(args[0] + fieldclient.BesideBundle); err == nil {
+				if out.Carried, err = c.ImportAttachments(ctx, args[0]+fieldclient.BesideBundle); err != nil {
 					return err
 				}
 			}
@@ -213,8 +210,8 @@ func (a *app) courierDeliver() *cobra.Command {
 				return err
 			}
 			result := map[string]any{"receipts": n, "file": out, "complete": d.Complete, "results": d.Results}
-			if _, there := os.Stat(args[0] + besideBundle); there == nil {
-				fmt.Fprintf(a.err, "! The sealed originals in %s are not delivered: import the bundle on a laptop that may read the visit, and sync it.\n", args[0]+besideBundle)
+			if _, there := os.Stat(args[0] + fieldclient.BesideBundle); there == nil {
+				fmt.Fprintf(a.err, "! The sealed originals in %s are not delivered: import the bundle on a laptop that may read the visit, and sync it.\n", args[0]+fieldclient.BesideBundle)
 			}
 			err = a.say(result, "The server stored it (%s) and answered with %d receipts in %s. Carry them back: `kua courier import`.", d.Results, n, out)
 			if err == nil && !d.Complete {
