@@ -187,7 +187,7 @@ func TestNothingThatIsTypedLiesOnADisk(t *testing.T) {
 		}
 	}
 	look("while it is open")
-	b.Lock()
+	b.QuickLock()
 	look("after a lock")
 	b.Unlock()
 	words = append(words, b.writeEverywhere(w)...)

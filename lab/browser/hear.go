@@ -85,8 +85,8 @@ func (b *Tab) Listens() {
 	b.T.Fatal("the page never listened")
 }
 
-// Lock locks by the key, and waits for the page that unlocks.
-func (b *Tab) Lock() {
+// QuickLock locks by the key, and waits for the page that unlocks.
+func (b *Tab) QuickLock() {
 	b.T.Helper()
 	b.Listens()
 	b.Key(kb.F9)
