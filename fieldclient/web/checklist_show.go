@@ -10,6 +10,7 @@ import (
 	"kua/fieldclient"
 	"kua/fieldclient/checklists"
 	"kua/fieldclient/form"
+	"kua/syncproto"
 )
 
 // asked is one question, group or instance of a repeat as a page shows it.
@@ -47,6 +48,8 @@ type offer struct {
 // Widget names how the question is answered.
 func (q asked) Widget() string {
 	switch n := q.Node; {
+	case n.Control == "upload":
+		return "proof"
 	case n.Type == "select_one" && len(q.Options) > 12:
 		return "list"
 	case n.Type == "select_one":
@@ -63,8 +66,6 @@ func (q asked) Widget() string {
 		return "decimal"
 	case n.Data == "date", n.Data == "time", n.Data == "dateTime":
 		return n.Data
-	case n.Control == "upload":
-		return "file"
 	case strings.Contains(n.Appearance, "multiline"):
 		return "long"
 	}
@@ -84,7 +85,7 @@ func (q asked) Problemname() string { return string(q.Problem) }
 // without that, the browser would leave the page for the answer.
 func (q asked) Trigger() string {
 	switch q.Widget() {
-	case "one", "many", "list", "tick", "date", "time", "dateTime":
+	case "one", "many", "list", "proof", "tick", "date", "time", "dateTime":
 		return "change, submit"
 	case "long":
 		return "change, input changed delay:800ms, submit"
@@ -125,6 +126,8 @@ type shower struct {
 	url      string
 	at       int
 	paper    bool
+	client   *fieldclient.Client
+	visit    syncproto.ScopeID
 	language string
 	open     string // the id of the instance that stands open among many
 	crowded  bool   // what is shown now is one of many instances
@@ -153,7 +156,7 @@ func (sh *shower) compare(it fieldclient.Item) (out []comparison) {
 }
 
 func (a *ask) shower(k *fieldclient.Checklist, p *checklistPage) (*shower, error) {
-	sh := &shower{ctx: a.Context(), k: k, url: p.URL, at: p.At, paper: p.Paper, language: a.words.Language, open: p.Open}
+	sh := &shower{ctx: a.Context(), k: k, url: p.URL, at: p.At, paper: p.Paper, client: a.client, visit: p.Visit, language: a.words.Language, open: p.Open}
 	var err error
 	if sh.norms, err = a.client.Norms(a.Context(), p.Visit); err != nil {
 		return nil, err
@@ -254,10 +257,30 @@ func (sh *shower) one(it fieldclient.Item) (asked, error) {
 	if it.Node.Type != "select_one" {
 		chosen = strings.Fields(it.Value)
 	}
+	if it.Node.Control == "upload" {
+		if err := sh.proofs(&q); err != nil {
+			return q, err
+		}
+	}
 	for i, o := range it.Choices {
 		q.Options = append(q.Options, offer{o, q.ID + "-" + strconv.Itoa(i), slices.Contains(chosen, o.Value)})
 	}
 	return q, nil
+}
+
+// proofs offers the evidence of the visit to a question that asks for a photo, a sound or a file: its answer is the
+// record's id, and the original stays where it is sealed.
+func (sh *shower) proofs(q *asked) error {
+	all, err := linkable(sh.ctx, sh.client, sh.visit)
+	if err != nil {
+		return err
+	}
+	for _, l := range all {
+		if l.Kind == "evidence" {
+			q.Options = append(q.Options, offer{Option: form.Option{Value: l.ID.String(), Label: l.Label}, Chosen: l.ID.String() == q.Value})
+		}
+	}
+	return nil
 }
 
 // inCrowd reports whether a place is one of many instances of its repeat.
