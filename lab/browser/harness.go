@@ -243,7 +243,7 @@ func (b *Tab) Do(steps ...chromedp.Action) {
 }
 
 // patience bounds a step that will never succeed. No test asserts how long a step takes.
-const patience = 30 * time.Second
+const patience = 90 * time.Second
 
 // Sizes at which pictures are taken.
 var Sizes = []struct {
