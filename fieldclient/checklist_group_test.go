@@ -44,3 +44,23 @@ func (l *laptop) count(t testing.TB, visit syncproto.ScopeID) (n int) {
 	}
 	return n
 }
+
+func TestWhatALeaderAgreesIsNoInstanceOfTheirOwnForm(t *testing.T) {
+	s := newSeason(t, workbook(t, "shifts", "1", `
+type         | name    | label   | repeat_count
+integer      | n       | Shifts  |
+begin repeat | shifts  | Shifts  | ${n}
+integer      | guards  | Guards  |
+end repeat   |         |         |
+`, ""))
+	sayAt(t, s.on(s.a), "/data/n", "2")
+	carry(t, s.a, s.leader)
+	k := s.on(s.leader)
+	before := answersOf(k.written())
+	if _, err := k.Agree(t.Context(), "/data/shifts[2]/guards", "3", form.None, "", nil); err != nil {
+		t.Fatal(err)
+	}
+	if got := answersOf(k.written()); got != before {
+		t.Errorf("the leader, who has answered nothing, has the form\n%s", got)
+	}
+}

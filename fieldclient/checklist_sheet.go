@@ -252,7 +252,8 @@ func (k *Checklist) recordOf(n *form.Node, at syncproto.EntityID) (syncproto.Ent
 func (k *Checklist) isMine() func(*row) bool {
 	mine := map[syncproto.EntityID]bool{}
 	for _, r := range k.rows {
-		if r.addedBy(k.me) && !k.struck(r, k.me) {
+		// Of a repeat that follows a count the record says nothing: whoever needs it first makes it, as a leader who agrees.
+		if r.addedBy(k.me) && placeOf(r.order) == 0 && !k.struck(r, k.me) {
 			k.takeRow(mine, r)
 		}
 	}
