@@ -38,11 +38,14 @@ func Build(t testing.TB) string {
 	return path
 }
 
+var built string // the folder of the programs; TestMain removes it
+
 var program = sync.OnceValues(func() (string, error) {
 	dir, err := os.MkdirTemp("", "kua-lab-")
 	if err != nil {
 		return "", err
 	}
+	built = dir
 	cmd := exec.Command("go", "build", "-o", dir, "kua/fieldclient/cmd/kua", "kua/server/cmd/kua-server")
 	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
 	out, err := cmd.CombinedOutput()
