@@ -129,6 +129,9 @@
   }
   window.addEventListener("pageshow", e => { if (e.persisted) location.reload(); });
 
+  // On a narrow screen the rail runs sideways: the part that is shown is brought into sight.
+  if (!location.hash) document.querySelector(".rail [aria-current]")?.scrollIntoView({block: "nearest", inline: "center"});
+
   // --- keys -------------------------------------------------------------------------------------------------------
 
   document.addEventListener("keydown", e => {
