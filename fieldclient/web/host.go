@@ -93,7 +93,10 @@ func (h *Host) once(ctx context.Context, tickets []string) (end Ending, err erro
 	p.close()
 	killed := time.AfterFunc(farewellWait, func() { _ = p.cmd.Process.Kill() })
 	defer killed.Stop()
-	for range p.said { // until it ends
+	for m := range p.said { // until it ends
+		if m.End == EndWiped { // it was told to end during the countdown
+			end = Ending{Why: EndWiped}
+		}
 	}
 	return end, errors.Join(err, p.cmd.Wait())
 }

@@ -147,6 +147,32 @@ func TestAWipeCanBeCalledOffAndElseNobodyReadsTheLaptop(t *testing.T) {
 	}
 }
 
+func TestAWipeIsFinishedWhateverEndsTheScreensDuringTheCountdown(t *testing.T) {
+	for name, end := range map[string]func(*site){
+		"a lock":             func(e *site) { e.post("/lock", url.Values{}) },
+		"quitting":           func(e *site) { e.post("/quit", url.Values{}) },
+		"the program's end":  func(e *site) { e.stop() },
+		"the automatic lock": func(e *site) { e.s.end(EndLocked); e.s.end(EndLocked) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			p, e := atWork(t)
+			e.s.grace = time.Hour
+			e.post("/wipe", url.Values{})
+			page := e.stream()
+			end(e)
+			if end := <-e.ended; end.Why != EndWiped || len(end.Tickets) != 0 {
+				t.Errorf("it ended with %+v", end)
+			}
+			if told := last(page); told != EndWiped {
+				t.Errorf("the page was told %q", told)
+			}
+			if _, err := os.Stat(filepath.Join(p.cfg.Vault.Dir, "keys")); !os.IsNotExist(err) {
+				t.Errorf("the key file is still there: %v", err)
+			}
+		})
+	}
+}
+
 func TestALockedLaptopIsWipedWithoutAPassphrase(t *testing.T) {
 	m := newMechanism(t)
 	p := m.join("Aigerim", syncproto.RoleLeader)

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log"
 	"net"
 	"net/http"
 	"strings"
@@ -49,10 +50,13 @@ type Server struct {
 	opening   sync.Mutex                         // one passphrase at a time
 	done      chan Ending                        // takes the one reason to end
 	ending    chan struct{}                      // closed when it has come
-	handling  sync.WaitGroup                     // requests that are being answered, but for streams
-	listening sync.WaitGroup                     // streams
-	drawing   sync.Mutex                         // one picture at a time
-	slicing   sync.Mutex                         // one slice of a recording at a time
+	endOnce   sync.Once
+	handling  sync.WaitGroup // requests that are being answered, but for streams
+	listening sync.WaitGroup // streams
+	drawing   sync.Mutex     // one picture at a time
+	slicing   sync.Mutex     // one slice of a recording at a time
+
+	destroying sync.Once // the keys
 
 	mu       sync.Mutex // guards what follows
 	sessions []*session
@@ -117,7 +121,7 @@ func (s *Server) Handler() http.Handler { return s.guard(s.doors()) }
 // before it returns; then the laptop is locked and its keys are zeroed.
 func (s *Server) Serve(ctx context.Context, l net.Listener) (Ending, error) {
 	srv := &http.Server{Handler: s.Handler(), ReadHeaderTimeout: 5 * time.Second, MaxHeaderBytes: 32 << 10, IdleTimeout: time.Minute,
-		ErrorLog: nil, BaseContext: func(net.Listener) context.Context { return context.WithoutCancel(ctx) }}
+		ErrorLog: log.New(io.Discard, "", 0), BaseContext: func(net.Listener) context.Context { return context.WithoutCancel(ctx) }}
 	failed := make(chan error, 1)
 	go func() { failed <- srv.Serve(l) }()
 	stop := s.keepWatch()
@@ -127,18 +131,24 @@ func (s *Server) Serve(ctx context.Context, l net.Listener) (Ending, error) {
 	select {
 	case end = <-s.done:
 	case <-ctx.Done():
-		end = Ending{Why: EndQuit}
-		close(s.ending)
+		s.end(EndQuit)
+		end = <-s.done
 	case err = <-failed:
-		end = Ending{Why: EndQuit}
-		close(s.ending)
+		s.end(EndQuit)
+		end = <-s.done
 	}
 	l.Close() // what comes from now on waits for the next process, where there is one
+	if s.wipeInstead() {
+		end.Why = EndWiped
+	}
 	end.Tickets = s.farewell(end.Why)
 	s.running.stop()
-	s.saveRecording() // what was spoken until now; before the requests, one of which may wait for its end
-	s.handling.Wait() // a save that has begun is finished
-	s.saveRecording() // that a late request began
+	s.saveRecording()    // what was spoken until now; before the requests, one of which may wait for its end
+	s.handling.Wait()    // a save that has begun is finished
+	s.saveRecording()    // that a late request began
+	if s.wipeInstead() { // that a late request began
+		end = Ending{Why: EndWiped}
+	}
 	within(farewellSpan, s.listening.Wait)
 	if c := s.client.Swap(nil); c != nil {
 		err = errors.Join(err, c.Close())
@@ -166,11 +176,10 @@ func within(d time.Duration, fn func()) bool {
 
 // end makes Serve return. Only the first reason counts.
 func (s *Server) end(why string) {
-	select {
-	case s.done <- Ending{Why: why}:
+	s.endOnce.Do(func() {
+		s.done <- Ending{Why: why}
 		close(s.ending)
-	default:
-	}
+	})
 }
 
 // ask is one request of a browser that was let in, with what a screen needs to answer it.
