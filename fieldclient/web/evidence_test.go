@@ -297,10 +297,10 @@ func TestARecordingIsNoSignOfLife(t *testing.T) {
 		}
 	}
 	if got := idle(); got != 4*time.Second {
-		t.Errorf("after 4 s of a recording, somebody was there %v ago", got)
+		t.Fatalf("after 4 s of a recording, somebody was there %v ago", got)
 	}
 	if res, _ := c.post("/alive", url.Values{}); res.StatusCode != http.StatusNoContent || idle() != 0 {
-		t.Errorf("a hand on the keys is no sign of life: %s, %v", res.Status, idle())
+		t.Fatalf("a hand on the keys is no sign of life: %s, %v", res.Status, idle())
 	}
 	move(IdleDefault * time.Minute) // nobody moves, and the microphone goes on
 	c.send("POST", c.path+"/recordings/"+rec+"/3", url.Values{}, "Sec-Fetch-Site", "same-origin", csrfHeader, c.csrf)
