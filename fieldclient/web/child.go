@@ -18,6 +18,7 @@ type Message struct {
 	Offered  bool     `json:"offered,omitempty"`  // to the host: the last token is known
 	Launched bool     `json:"launched,omitempty"` // to the host: a browser was let in
 	Language string   `json:"language,omitempty"` // to the host, and at the start from it: which one was chosen
+	Ending   bool     `json:"ending,omitempty"`   // to the host: the process is about to end
 	End      string   `json:"end,omitempty"`      // to the host: why the process ends
 	Tickets  []string `json:"tickets,omitempty"`  // with End: what pages hold, to be offered by the next process
 	Token    string   `json:"token,omitempty"`    // from the host: let one browser in that brings it

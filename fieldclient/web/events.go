@@ -14,9 +14,11 @@ func events(a *ask) error {
 	s := a.s
 	c := make(chan event, 4)
 	s.mu.Lock()
-	s.streams[c] = true
-	s.mu.Unlock()
+	if s.streams[c] = true; s.parted {
+		c <- event{eventEnd, EndLocked} // it came too late for a ticket, and must not go on showing what it shows
+	}
 	s.listening.Add(1)
+	s.mu.Unlock()
 	defer s.listening.Done()
 	s.watch.page(1)
 	defer func() {
@@ -43,6 +45,10 @@ func events(a *ask) error {
 			fmt.Fprintf(a.w, "event: %s\ndata: %s\n\n", e.name, e.data)
 			if e.name == eventEnd {
 				_ = flow.Flush()
+				select { // a page goes when its stream closes: not before what it still sends is saved
+				case <-s.answered:
+				case <-a.Context().Done():
+				}
 				return nil
 			}
 		}
@@ -59,6 +65,7 @@ const eventEnd = "end"
 func (s *Server) farewell(why string) (tickets []string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	s.parted = true
 	for c := range s.streams {
 		data := why
 		if why == EndLocked {

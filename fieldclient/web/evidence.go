@@ -178,9 +178,16 @@ func (a *ask) proofLink(scope syncproto.ScopeID, id syncproto.EntityID) proofLin
 // Sides of a derived view, in pixels of its longest side.
 var sides = map[string]int{"thumb": 320, "view": 1600}
 
+// alone reports whether a browser would show the answer in a window of its own, where no page of ours hides it at a lock,
+// and where saving and printing it is a key away.
+func (a *ask) alone() bool { return a.Header.Get("Sec-Fetch-Dest") == "document" }
+
 // evidencePicture answers with a view that carries nothing beside the picture. It is made in memory at each request: no
 // cache, no file. One is drawn at a time, so that a page of large photos does not fill the memory.
 func evidencePicture(a *ask) error {
+	if a.alone() {
+		return errNoPage
+	}
 	side, ok := sides[a.PathValue("side")]
 	if !ok {
 		return errNoPage
@@ -224,6 +231,9 @@ func soundMedia(media string) string {
 
 // evidenceSound plays an original. It is opened piece by piece in memory.
 func evidenceSound(a *ask) error {
+	if a.alone() {
+		return errNoPage
+	}
 	scope, err := a.scopeOf()
 	if err != nil {
 		return err

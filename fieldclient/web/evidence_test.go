@@ -257,6 +257,58 @@ func TestARecordingIsSealedAsItIsSpokenAndKeptAtALock(t *testing.T) {
 	}
 }
 
+func TestAPictureIsShownInAPageAndNotInAWindowOfItsOwn(t *testing.T) {
+	c := newCorridor(t, syncproto.RoleMonitor, 2)
+	c.get(c.path + "/evidence")
+	_, card := c.upload(bytes.NewReader(photo(t, "x")), nil, c.csrf)
+	at := regexp.MustCompile(c.path + `/evidence/[0-9a-f-]{36}/picture/[a-z]+`).FindString(card)
+	for dest, want := range map[string]int{"image": http.StatusOK, "document": http.StatusNotFound} {
+		if res, _ := c.send("GET", at, nil, "Sec-Fetch-Site", "same-origin", "Sec-Fetch-Dest", dest); at == "" || res.StatusCode != want {
+			t.Errorf("%s as %s: %s", at, dest, res.Status)
+		}
+	}
+}
+
+func TestARecordingIsNoSignOfLife(t *testing.T) {
+	c := newCorridor(t, syncproto.RoleMonitor, 2)
+	now, w := watched()
+	c.get(c.path + "/evidence")
+	c.s.watch.mu.Lock()
+	c.s.watch.mono = w.mono // a clock that the test moves
+	c.s.watch.wall = w.wall
+	c.s.watch.active, c.s.watch.at = now.mono, w.at
+	c.s.watch.mu.Unlock()
+	move := func(d time.Duration) {
+		c.s.watch.mu.Lock()
+		defer c.s.watch.mu.Unlock()
+		now.pass(d)
+	}
+	idle := func() time.Duration {
+		c.s.watch.mu.Lock()
+		defer c.s.watch.mu.Unlock()
+		return now.mono - c.s.watch.active
+	}
+	move(time.Second)
+	_, rec := c.post(c.path+"/recordings", url.Values{"media": {"audio/webm"}})
+	for n := range 3 {
+		move(time.Second)
+		if res, _ := c.send("POST", fmt.Sprintf("%s/recordings/%s/%d", c.path, rec, n), url.Values{}, "Sec-Fetch-Site", "same-origin", csrfHeader, c.csrf); res.StatusCode != http.StatusNoContent {
+			t.Fatalf("slice %d: %s", n, res.Status)
+		}
+	}
+	if got := idle(); got != 4*time.Second {
+		t.Fatalf("after 4 s of a recording, somebody was there %v ago", got)
+	}
+	if res, _ := c.post("/alive", url.Values{}); res.StatusCode != http.StatusNoContent || idle() != 0 {
+		t.Fatalf("a hand on the keys is no sign of life: %s, %v", res.Status, idle())
+	}
+	move(IdleDefault * time.Minute) // nobody moves, and the microphone goes on
+	c.send("POST", c.path+"/recordings/"+rec+"/3", url.Values{}, "Sec-Fetch-Site", "same-origin", csrfHeader, c.csrf)
+	if end := <-c.ended; end.Why != EndLocked {
+		t.Errorf("it ended with %+v", end)
+	}
+}
+
 func TestARecordingEndsWithItsCardAndCanBeHeard(t *testing.T) {
 	c := newCorridor(t, syncproto.RoleMonitor, 2)
 	c.get(c.path + "/evidence")
@@ -278,6 +330,9 @@ func TestARecordingEndsWithItsCardAndCanBeHeard(t *testing.T) {
 	}
 	at := regexp.MustCompile(c.path + `/evidence/[0-9a-f-]{36}`).FindString(card)
 	has(t, "its page", c.page(at), "<audio controls")
+	if res, body := c.send("GET", at+"/sound", nil, "Sec-Fetch-Site", "same-origin", "Sec-Fetch-Dest", "document"); res.StatusCode != http.StatusNotFound || strings.Contains(body, "words") {
+		t.Errorf("in a window of its own: %s", res.Status)
+	}
 	res, sound := c.get(at + "/sound")
 	if sound != "words" || res.Header.Get("Content-Type") != "audio/webm" || res.Header.Get("Cache-Control") != "no-store" {
 		t.Errorf("heard %q as %s", sound, res.Header.Get("Content-Type"))

@@ -80,6 +80,14 @@ type process struct {
 	close   func() error
 	said    chan Message
 	address string
+	killed  *time.Timer // nil until the process must end
+}
+
+// mustEnd kills the process if it does not end by itself in time. Only the first call counts.
+func (p *process) mustEnd() {
+	if p.killed == nil {
+		p.killed = time.AfterFunc(farewellWait, func() { _ = p.cmd.Process.Kill() })
+	}
 }
 
 // once starts a process with the screens and stays with it until it ends.
@@ -91,9 +99,12 @@ func (h *Host) once(ctx context.Context, tickets []string) (end Ending, err erro
 	life := &life{h: h, p: p, tickets: tickets}
 	end, err = life.run(ctx)
 	p.close()
-	killed := time.AfterFunc(farewellWait, func() { _ = p.cmd.Process.Kill() })
-	defer killed.Stop()
-	for range p.said { // until it ends
+	p.mustEnd()
+	defer p.killed.Stop()
+	for m := range p.said { // until it ends
+		if m.End == EndWiped { // it was told to end during the countdown
+			end = Ending{Why: EndWiped}
+		}
 	}
 	return end, errors.Join(err, p.cmd.Wait())
 }
@@ -190,6 +201,8 @@ func (l *life) run(ctx context.Context) (end Ending, err error) {
 
 func (l *life) hear(m Message) error {
 	switch {
+	case m.Ending:
+		l.p.mustEnd() // whatever holds it up: the keys are in its memory
 	case m.Language != "":
 		l.h.language = m.Language
 	case m.Launched:

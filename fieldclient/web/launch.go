@@ -53,10 +53,10 @@ func (s *Server) launch(w http.ResponseWriter, r *http.Request) {
 	s.random(se.forms[:])
 	s.mu.Lock()
 	s.sessions = append(s.sessions, se)
-	s.mu.Unlock()
 	if s.language == "" {
 		s.language = languageOf(r.Header.Get("Accept-Language"))
 	}
+	s.mu.Unlock()
 	s.setCookie(w, se)
 	w.Header().Set("Clear-Site-Data", `"cache", "storage"`) // what an earlier process left in this browser
 	w.Header().Set("Content-Type", "text/html; charset=utf-8")

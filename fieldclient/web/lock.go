@@ -107,14 +107,41 @@ func wipeCancel(a *ask) error {
 	return a.to("/")
 }
 
-// wipeNow destroys the keys first, whatever else is running.
+// wipeNow is the end of the countdown.
 func (s *Server) wipeNow() {
-	if c := s.client.Load(); c != nil {
-		ctx, cancel := context.WithTimeout(context.Background(), 2*time.Second)
-		defer cancel()
-		_ = c.Wipe(ctx) // it goes on after an error; what is left is a file without a key
-	} else {
-		_ = vault.Wipe(s.cfg.Client.Vault)
-	}
+	s.destroy()
 	s.end(EndWiped)
+}
+
+// wipeSpan is how long the end waits for a wipe. The key file goes in its first moment; what may take longer is closing
+// what is open.
+const wipeSpan = 3 * time.Second
+
+// destroy destroys the keys first, whatever else is running. Who calls it while it runs waits for it.
+func (s *Server) destroy() {
+	within(wipeSpan, func() {
+		s.destroying.Do(func() {
+			if c := s.client.Load(); c != nil {
+				ctx, cancel := context.WithTimeout(context.Background(), 2*time.Second)
+				defer cancel()
+				_ = c.Wipe(ctx) // it goes on after an error; what is left is a file without a key
+			} else {
+				_ = vault.Wipe(s.cfg.Client.Vault)
+			}
+		})
+	})
+}
+
+// wipeInstead finishes a wipe whose countdown runs when the screens end for another reason: whoever began it is not there
+// to begin it again, and a timer does not outlive its process. It reports whether there was one.
+func (s *Server) wipeInstead() bool {
+	s.mu.Lock()
+	w := s.wiping
+	s.mu.Unlock()
+	if w == nil {
+		return false
+	}
+	w.timer.Stop()
+	s.destroy()
+	return true
 }

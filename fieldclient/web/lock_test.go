@@ -122,6 +122,48 @@ func TestASaveThatHasBegunIsFinishedBeforeTheLock(t *testing.T) {
 	}
 }
 
+func TestALockWaitsForNoRequestThatNeverEnds(t *testing.T) {
+	p, e := atWork(t)
+	page := e.stream()
+	e.s.handling.Add(1) // as a write to a stick that hangs
+	defer e.s.handling.Done()
+	e.s.end(EndLocked)
+	if end := <-e.ended; end.Why != EndLocked || last(page) != "locked "+end.Tickets[0] {
+		t.Errorf("it ended with %+v", end)
+	}
+	c, err := fieldclient.Open(context.Background(), p.cfg, passphrase) // nobody holds the keys any more
+	check(t, err)
+	check(t, c.Close())
+}
+
+func TestWhatAPageStillSendsAtItsFarewellIsSavedAndNothingIsShown(t *testing.T) {
+	p, e := atWork(t)
+	ctx := context.Background()
+	scope, err := e.s.client.Load().OpenVisit(ctx, "KZ-75", []syncproto.PersonID{p.id}, map[string]string{"title": "Visit"})
+	check(t, err)
+	e.get("/today")
+	page := e.stream()
+	e.s.end(EndLocked)
+	for l := range page {
+		if strings.HasPrefix(l, "data: ") {
+			break
+		}
+	}
+	if res, body := e.send("GET", "/today", nil, "Sec-Fetch-Site", "same-origin"); res.StatusCode != http.StatusServiceUnavailable || strings.Contains(body, "Aigerim") {
+		t.Errorf("a page after the farewell: %s", res.Status)
+	}
+	if res, _ := e.post("/visits/"+scope.String()+"/records/observation", url.Values{"text": {"chlorine"}}); res.StatusCode >= 400 {
+		t.Errorf("what was typed in the last moment: %s", res.Status)
+	}
+	<-e.ended
+	c, err := fieldclient.Open(ctx, p.cfg, passphrase)
+	check(t, err)
+	defer c.Close()
+	if list, err := c.Records(ctx, scope, "observation"); err != nil || len(list) != 1 {
+		t.Errorf("after the lock there are %d observations: %v", len(list), err)
+	}
+}
+
 func TestAWipeCanBeCalledOffAndElseNobodyReadsTheLaptop(t *testing.T) {
 	p, e := atWork(t)
 	e.s.grace = time.Hour
@@ -144,6 +186,32 @@ func TestAWipeCanBeCalledOffAndElseNobodyReadsTheLaptop(t *testing.T) {
 	}
 	if _, err := os.Stat(filepath.Join(p.cfg.Vault.Dir, "keys")); !os.IsNotExist(err) {
 		t.Errorf("the key file is still there: %v", err)
+	}
+}
+
+func TestAWipeIsFinishedWhateverEndsTheScreensDuringTheCountdown(t *testing.T) {
+	for name, end := range map[string]func(*site){
+		"a lock":             func(e *site) { e.post("/lock", url.Values{}) },
+		"quitting":           func(e *site) { e.post("/quit", url.Values{}) },
+		"the program's end":  func(e *site) { e.stop() },
+		"the automatic lock": func(e *site) { e.s.end(EndLocked); e.s.end(EndLocked) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			p, e := atWork(t)
+			e.s.grace = time.Hour
+			e.post("/wipe", url.Values{})
+			page := e.stream()
+			end(e)
+			if end := <-e.ended; end.Why != EndWiped || len(end.Tickets) != 0 {
+				t.Errorf("it ended with %+v", end)
+			}
+			if told := last(page); told != EndWiped {
+				t.Errorf("the page was told %q", told)
+			}
+			if _, err := os.Stat(filepath.Join(p.cfg.Vault.Dir, "keys")); !os.IsNotExist(err) {
+				t.Errorf("the key file is still there: %v", err)
+			}
+		})
 	}
 }
 

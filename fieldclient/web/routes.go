@@ -14,6 +14,7 @@ const (
 	launched need = iota // a session
 	unlocked             // and an open laptop
 	member               // that a coordinator has approved
+	byItself             // and the page sends it with nobody there, which is no sign of life
 )
 
 // door is one address of the screens.
@@ -74,9 +75,9 @@ func all() []door {
 		{"GET /visits/{visit}/evidence/{evidence}", member, evidenceOf},
 		{"GET /visits/{visit}/evidence/{evidence}/picture/{side}", member, evidencePicture},
 		{"GET /visits/{visit}/evidence/{evidence}/sound", member, evidenceSound},
-		{"POST /visits/{visit}/recordings", member, beginRecording}, // recording.go
-		{"POST /visits/{visit}/recordings/{recording}/{slice}", member, addSlice},
-		{"POST /visits/{visit}/recordings/{recording}/end", member, endRecording},
+		{"POST /visits/{visit}/recordings", byItself, beginRecording}, // recording.go
+		{"POST /visits/{visit}/recordings/{recording}/{slice}", byItself, addSlice},
+		{"POST /visits/{visit}/recordings/{recording}/end", byItself, endRecording},
 		{"GET /visits/{visit}/observations", member, visitObservations}, // records.go
 		{"GET /visits/{visit}/documents", member, visitDocuments},
 		{"POST /visits/{visit}/records/{kind}", member, addRecord},
@@ -143,10 +144,13 @@ func (s *Server) open(d door) http.Handler {
 			return
 		}
 		if d.pattern != "GET /events" { // a stream lasts as long as its page
-			s.handling.Add(1)
+			if !s.admit(r) {
+				s.closed(w, http.StatusServiceUnavailable)
+				return
+			}
 			defer s.handling.Done()
 		}
-		if r.Method != http.MethodGet || r.Header.Get("Sec-Fetch-Mode") == "navigate" { // what a page asks by itself is no sign of life
+		if d.need != byItself && (r.Method != http.MethodGet || r.Header.Get("Sec-Fetch-Mode") == "navigate") { // what a page asks by itself is no sign of life
 			s.watch.touch()
 		}
 		err := d.need.check(a)
@@ -166,7 +170,7 @@ func (n need) check(a *ask) error {
 	if a.client == nil {
 		return errLocked
 	}
-	if n == member {
+	if n >= member {
 		if _, err := a.client.Person(); err != nil {
 			return err
 		}

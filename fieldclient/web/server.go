@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log"
 	"net"
 	"net/http"
 	"strings"
@@ -49,10 +50,14 @@ type Server struct {
 	opening   sync.Mutex                         // one passphrase at a time
 	done      chan Ending                        // takes the one reason to end
 	ending    chan struct{}                      // closed when it has come
-	handling  sync.WaitGroup                     // requests that are being answered, but for streams
-	listening sync.WaitGroup                     // streams
-	drawing   sync.Mutex                         // one picture at a time
-	slicing   sync.Mutex                         // one slice of a recording at a time
+	endOnce   sync.Once
+	answered  chan struct{}  // closed when all requests are; streams last until then
+	handling  sync.WaitGroup // requests that are being answered, but for streams
+	listening sync.WaitGroup // streams
+	drawing   sync.Mutex     // one picture at a time
+	slicing   sync.Mutex     // one slice of a recording at a time
+
+	destroying sync.Once // the keys
 
 	mu       sync.Mutex // guards what follows
 	sessions []*session
@@ -60,6 +65,8 @@ type Server struct {
 	streams  map[chan event]bool
 	language string // until the vault says otherwise
 	wiping   *wiping
+	parted   bool // pages have been told that the screens end
+	isShut   bool // no request is answered any more
 
 	recording, lastRecording *recording
 }
@@ -86,7 +93,7 @@ func New(cfg Config, address string) (*Server, error) {
 	if err != nil {
 		return nil, fmt.Errorf("opening the screens: %w", err)
 	}
-	s := &Server{cfg: cfg, screens: screens, host: address, grace: wipeAfter, done: make(chan Ending, 1), ending: make(chan struct{}),
+	s := &Server{cfg: cfg, screens: screens, host: address, grace: wipeAfter, done: make(chan Ending, 1), ending: make(chan struct{}), answered: make(chan struct{}),
 		language: cfg.Language, streams: map[chan event]bool{}, launches: launches{until: map[[32]byte]time.Duration{}}}
 	var suffix [8]byte
 	s.random(suffix[:])
@@ -117,7 +124,7 @@ func (s *Server) Handler() http.Handler { return s.guard(s.doors()) }
 // before it returns; then the laptop is locked and its keys are zeroed.
 func (s *Server) Serve(ctx context.Context, l net.Listener) (Ending, error) {
 	srv := &http.Server{Handler: s.Handler(), ReadHeaderTimeout: 5 * time.Second, MaxHeaderBytes: 32 << 10, IdleTimeout: time.Minute,
-		ErrorLog: nil, BaseContext: func(net.Listener) context.Context { return context.WithoutCancel(ctx) }}
+		ErrorLog: log.New(io.Discard, "", 0), BaseContext: func(net.Listener) context.Context { return context.WithoutCancel(ctx) }}
 	failed := make(chan error, 1)
 	go func() { failed <- srv.Serve(l) }()
 	stop := s.keepWatch()
@@ -127,26 +134,82 @@ func (s *Server) Serve(ctx context.Context, l net.Listener) (Ending, error) {
 	select {
 	case end = <-s.done:
 	case <-ctx.Done():
-		end = Ending{Why: EndQuit}
-		close(s.ending)
+		s.end(EndQuit)
+		end = <-s.done
 	case err = <-failed:
-		end = Ending{Why: EndQuit}
-		close(s.ending)
+		s.end(EndQuit)
+		end = <-s.done
+	}
+	s.cfg.tell(Message{Ending: true}) // from here on its host waits for it only so long
+	if s.wipeInstead() {
+		end.Why = EndWiped
+	}
+	if end.Tickets = s.farewell(end.Why); s.watch.open() {
+		time.Sleep(flushSpan)
 	}
 	l.Close() // what comes from now on waits for the next process, where there is one
-	end.Tickets = s.farewell(end.Why)
-	s.running.stop()
-	s.saveRecording() // what was spoken until now; before the requests, one of which may wait for its end
-	s.handling.Wait() // a save that has begun is finished
-	s.saveRecording() // that a late request began
-	within(farewellSpan, s.listening.Wait)
-	if c := s.client.Swap(nil); c != nil {
-		err = errors.Join(err, c.Close())
+	s.shut()
+	s.finish(srv)
+	if s.wipeInstead() { // that a late request began
+		end = Ending{Why: EndWiped}
 	}
+	close(s.answered)
+	within(farewellSpan, s.listening.Wait)
 	if failed := srv.Close(); !errors.Is(failed, net.ErrClosed) { // l is closed already
 		err = errors.Join(err, failed)
 	}
+	closed := make(chan error, 1)
+	if c := s.client.Swap(nil); c != nil && within(unheard, func() { closed <- c.Close() }) {
+		err = errors.Join(err, <-closed)
+	}
 	return end, err
+}
+
+// The times of the end. Their sum stays below farewellWait.
+const (
+	flushSpan = 300 * time.Millisecond // for open pages to send what was typed in the last moment
+	patience  = 3 * time.Second        // for requests that are being answered
+	unheard   = 2 * time.Second        // for what was broken off after that, and for closing what is open
+)
+
+// finish lets what has begun come to its end. What takes longer than a save (a download that stalls, a stick that is slow)
+// is broken off: the screen looks locked already, and the keys must not stay in memory behind it.
+func (s *Server) finish(srv *http.Server) {
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		s.running.stop()
+		s.saveRecording() // what was spoken until now; before the requests, one of which may wait for its end
+		s.handling.Wait() // a save that has begun is finished
+		s.saveRecording() // that a late request began
+	}()
+	over := func() { <-done }
+	if !within(patience, over) {
+		_ = srv.Close() // ends reading, writing and the context of each request
+		within(unheard, over)
+	}
+}
+
+// admit counts a request that is answered before the screens end. While they end, what pages still send is saved, but
+// nothing is shown any more; once shut was called, nothing comes in.
+func (s *Server) admit(r *http.Request) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	select {
+	case <-s.ending:
+		if s.isShut || r.Method != http.MethodPost {
+			return false
+		}
+	default:
+	}
+	s.handling.Add(1)
+	return true
+}
+
+func (s *Server) shut() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.isShut = true
 }
 
 // farewellSpan is how long pages may take to hear that the screens end.
@@ -166,11 +229,10 @@ func within(d time.Duration, fn func()) bool {
 
 // end makes Serve return. Only the first reason counts.
 func (s *Server) end(why string) {
-	select {
-	case s.done <- Ending{Why: why}:
+	s.endOnce.Do(func() {
+		s.done <- Ending{Why: why}
 		close(s.ending)
-	default:
-	}
+	})
 }
 
 // ask is one request of a browser that was let in, with what a screen needs to answer it.

@@ -95,6 +95,13 @@ func (w *watch) page(n int) {
 	}
 }
 
+// open reports whether any page is open.
+func (w *watch) open() bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.pages > 0
+}
+
 // due says why it is time to lock, or "".
 func (w *watch) due() string {
 	w.mu.Lock()

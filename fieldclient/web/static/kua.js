@@ -79,13 +79,19 @@
 
   const answered = async () => { do await wait(20); while (underway.size); };
 
+  let stream = null; // of the program's events
+
   const lock = async () => {
     if (gone || !unlocked) return;
     hide();
     document.activeElement?.blur?.(); // a field that loses the focus saves itself: now, and not while the program ends
     await Promise.race([Promise.allSettled([flush(), ...leaving()]).then(answered), wait(1500)]);
-    try { await post("/lock", ""); } catch { /* it ends while it answers */ }
-    await wait(4000);
+    const sent = post("/lock", "").then(() => true, () => true); // it may end while it answers
+    if (!await Promise.race([sent, wait(1000)])) {
+      stream?.close(); // all connections of the browser are taken, and the lock waits for one: it gets this one
+      await Promise.race([sent, wait(4000)]);
+    }
+    await wait(stream?.readyState === EventSource.CLOSED ? 0 : 4000);
     if (!gone) location.replace("/"); // the stream was not there
   };
 
@@ -113,16 +119,19 @@
   };
 
   if (window.EventSource && meta("csrf")) {
-    const stream = new EventSource("/events");
+    stream = new EventSource("/events");
     let ending = null;
+    let flushed = null;
     stream.addEventListener("end", e => {
       ending = e.data.split(" ");
       hide();
-      flush();
+      flushed = flush();
     });
-    stream.addEventListener("error", () => {
-      if (!ending) return;
+    stream.addEventListener("error", async () => {
+      if (!ending || gone) return;
       stream.close();
+      gone = true; // one farewell is enough
+      await Promise.race([flushed, wait(1000)]);
       forget(...ending);
     });
     window.addEventListener("pagehide", () => stream.close());
