@@ -40,7 +40,7 @@ func TestARecordingEndsWhenThePersonTakesItBackAndNothingIsKept(t *testing.T) {
 	if got := slice("1"); got != http.StatusConflict {
 		t.Errorf("a slice after the refusal: %d", got)
 	}
-	if res, _ := c.post(c.path+"/recordings/"+rec+"/end", nil); res.StatusCode != http.StatusConflict {
+	if res, _ := c.post(c.path+"/recordings/"+rec+"/end", url.Values{}); res.StatusCode != http.StatusConflict {
 		t.Errorf("ending it: %s", res.Status)
 	}
 	if res, _ := begin(); res.StatusCode != http.StatusConflict {
