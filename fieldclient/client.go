@@ -310,7 +310,7 @@ func load(ctx context.Context, cfg Config, v *vault.Vault) (*Client, error) {
 	if err := c.redoAll(ctx); err != nil {
 		return nil, errors.Join(fmt.Errorf("signing refused work again: %w", err), c.mem.Close())
 	}
-	if err := c.sweepPending(ctx); err != nil {
+	if err := errors.Join(c.sweepPending(ctx), c.sweepLeaving(ctx)); err != nil {
 		return nil, errors.Join(err, c.mem.Close())
 	}
 	return c, nil
