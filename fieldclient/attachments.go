@@ -279,7 +279,7 @@ func (r *Remote) adapt(took time.Duration, err error) {
 var ErrNotStored = errors.New("no server has acknowledged all of it, and this may be the only copy: sync first")
 
 // DropOriginal removes a sealed original from this laptop: its record stays, and FetchEvidence brings it back. What no server
-// has acknowledged is never removed (ErrNotStored).
+// has acknowledged for every visit that names it is never removed (ErrNotStored).
 func (c *Client) DropOriginal(ctx context.Context, scope syncproto.ScopeID, id syncproto.EntityID) error {
 	v, err := c.evidenceOf(ctx, scope, id)
 	if err != nil {
@@ -292,7 +292,23 @@ func (c *Client) DropOriginal(ctx context.Context, scope syncproto.ScopeID, id s
 	case v.State != StateStored:
 		return fmt.Errorf("dropping the original of %s: %w", id, ErrNotStored)
 	}
+	stored, err := c.storedForAll(ctx, h)
+	if err == nil && !stored {
+		err = ErrNotStored
+	}
+	if err != nil {
+		return fmt.Errorf("dropping the original of %s: %w", id, err)
+	}
 	return c.vault.RemoveBlob(h)
+}
+
+// storedForAll reports whether a server has acknowledged a sealed original for every visit that names it here.
+func (c *Client) storedForAll(ctx context.Context, h vault.BlobHash) (bool, error) {
+	all, err := c.heldBlobs(ctx)
+	if err != nil {
+		return false, err
+	}
+	return !slices.ContainsFunc(all, func(b heldBlob) bool { return b.hash == h && b.state != StateStored }), nil
 }
 
 // Unstored returns how many sealed originals of a visit, and how many bytes of them, are on this laptop and at no server: what

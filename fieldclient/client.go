@@ -76,7 +76,7 @@ type Client struct {
 	check    atomic.Pointer[checkpointState]
 	restored string
 
-	// underway is held for reading while a sync runs, and for writing while visits are removed: what is still coming
+	// underway is held for reading while a sync runs or the device's keys are used, and for writing while visits are removed: what is still coming
 	// in must not be taken for what was there.
 	underway sync.RWMutex
 
@@ -205,6 +205,7 @@ func Create(ctx context.Context, cfg Config, passphrase string) (c *Client, reco
 	keys, err := newDeviceKeys(cfg.Rand)
 	if err == nil {
 		err = v.InTx(ctx, func(tx *vault.Tx) error { return putState(tx, stateDevice, keys) })
+		keys.wipe()
 	}
 	if err == nil {
 		c, err = load(ctx, cfg, v)
@@ -228,7 +229,8 @@ func Open(ctx context.Context, cfg Config, secret string) (*Client, error) {
 	return c, nil
 }
 
-// Close locks the laptop: the records in memory are dropped, the visit keys and the vault's zeroed. It waits for a save
+// Close locks the laptop: the records in memory are dropped, the visit keys, the vault's and the laptop's own zeroed; the
+// latter at the end of what still uses them. It waits for a save
 // that has begun, and for nothing else: a sync or a check that is running fails at its next step, so cancel its context.
 // What the runtime has freed stays in the memory of the process until that ends.
 func (c *Client) Close() error {
@@ -237,16 +239,22 @@ func (c *Client) Close() error {
 	c.whole.Lock()
 	defer c.whole.Unlock()
 	for _, s := range c.scopes {
-		for _, keys := range []map[syncproto.Hash]seal.VisitKey{s.keys, s.gateKeys} {
-			for _, k := range keys {
-				k.Wipe()
-			}
-		}
+		s.wipe()
 	}
 	for _, g := range c.gates {
 		g.wipe()
 	}
-	return errors.Join(c.mem.Close(), c.vault.Close())
+	err := errors.Join(c.mem.Close(), c.vault.Close())
+	c.clearKeys() // after the vault: what uses them still sees that it is closed
+	return err
+}
+
+func (s *scopeKeys) wipe() {
+	for _, keys := range []map[syncproto.Hash]seal.VisitKey{s.keys, s.gateKeys} {
+		for _, k := range keys {
+			k.Wipe()
+		}
+	}
 }
 
 // Wipe makes everything on this laptop unreadable for good, at once, and locks it. The key file goes first, whatever is
@@ -289,7 +297,9 @@ func load(ctx context.Context, cfg Config, v *vault.Vault) (*Client, error) {
 		return nil, err
 	}
 	var err error
-	if c.keys, err = dev.open(); err != nil {
+	c.keys, err = dev.open()
+	dev.wipe()
+	if err != nil {
 		return nil, err
 	}
 	if err := c.loadSmall(ctx); err != nil {
@@ -310,7 +320,7 @@ func load(ctx context.Context, cfg Config, v *vault.Vault) (*Client, error) {
 	if err := c.redoAll(ctx); err != nil {
 		return nil, errors.Join(fmt.Errorf("signing refused work again: %w", err), c.mem.Close())
 	}
-	if err := c.sweepPending(ctx); err != nil {
+	if err := errors.Join(c.sweepPending(ctx), c.sweepLeaving(ctx)); err != nil {
 		return nil, errors.Join(err, c.mem.Close())
 	}
 	return c, nil
@@ -322,6 +332,11 @@ func (c *Client) rebuild(ctx context.Context) error {
 	c.whole.Lock()
 	defer c.whole.Unlock()
 	clear(c.feeds)
+	for id := range c.away {
+		if s := c.scopes[id]; s != nil { // nothing makes these anew
+			s.wipe()
+		}
+	}
 	clear(c.scopes)
 	clear(c.spoiled)
 	c.forgetStates()

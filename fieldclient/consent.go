@@ -116,26 +116,80 @@ func (c *Client) everSaid(ctx context.Context, r replica.RecordView, spec *syncp
 var ErrNoRecord = errors.New("the person allowed no record (C0): only a count, times and themes are kept")
 
 // unrecorded are the fields of an interview that a person who allows no record is not written down in.
-var unrecorded = []string{"summary", "risk", "medical", "privacy", "present", "place", "language", "vulnerability"}
+var unrecorded = []string{"summary", "risk", "urgent", "medical", "privacy", "present", "place", "conditions", "interpreter", "language", "vulnerability"}
 
-// soundInterview refuses content where the interview's level of consent is C0.
+// MayRecord returns ErrNoRecord where nothing of what was said in an interview may be written down: the person allows no
+// record (C0), took it back, or what they said of it does not open on this laptop and has to be asked again. Of any
+// other record it returns nil.
+func (c *Client) MayRecord(ctx context.Context, scope syncproto.ScopeID, interview syncproto.EntityID) error {
+	allowed, err := c.levelAllows(ctx, scope, interview)
+	if err == nil && allowed {
+		allowed, err = c.consentsAllow(ctx, scope, interview)
+	}
+	if err == nil && !allowed {
+		err = ErrNoRecord
+	}
+	return err
+}
+
+// mayRecordAll is MayRecord for the records that evidence is linked to.
+func (c *Client) mayRecordAll(ctx context.Context, scope syncproto.ScopeID, links []syncproto.EntityID) error {
+	for _, id := range links {
+		if err := c.MayRecord(ctx, scope, id); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// levelAllows looks at the level that the interview itself carries.
+func (c *Client) levelAllows(ctx context.Context, scope syncproto.ScopeID, interview syncproto.EntityID) (bool, error) {
+	c.whole.RLock()
+	defer c.whole.RUnlock()
+	r, err := c.rep.Record(ctx, scope, interview)
+	if errors.Is(err, ErrNotFound) {
+		return true, nil
+	}
+	if err != nil {
+		return false, err
+	}
+	v, err := c.view(ctx, r)
+	if err != nil || v.Kind != "interview" {
+		return err == nil, err
+	}
+	return !v.unreadable("consent") && LowestConsent(v.values("consent")) != "C0", nil
+}
+
+// consentsAllow looks at what the person was asked about the record as a use.
+func (c *Client) consentsAllow(ctx context.Context, scope syncproto.ScopeID, interview syncproto.EntityID) (bool, error) {
+	list, err := c.Consents(ctx, scope, interview)
+	for _, one := range list {
+		if !slices.Contains(one.View.values("use"), "record") && !one.View.unreadable("use") {
+			continue
+		}
+		if one.Withdrawn || one.Level == "C0" || one.View.unreadable("level") || one.View.unreadable("withdrawn") {
+			return false, err
+		}
+	}
+	return err == nil, err
+}
+
+// unreadable reports whether something that stands on a field does not open on this laptop, or was erased.
+func (v View) unreadable(name string) bool {
+	return slices.ContainsFunc(v.Fields, func(f FieldView) bool {
+		return f.Name == name && slices.ContainsFunc(f.Heads, func(h Statement) bool {
+			return h.Locked || h.Fate == syncproto.FateErased.String()
+		})
+	})
+}
+
+// soundInterview refuses content of an interview that may not be recorded.
 func (c *Client) soundInterview(ctx context.Context, t Target, value []byte) error {
 	kind, spec, ok := syncproto.LookupField(t.Field.ID)
 	if !ok || kind.Name != "interview" || !slices.Contains(unrecorded, spec.Name) || len(value) == 0 || spec.FormatValue(value) == "" {
 		return nil
 	}
-	r, err := c.rep.Record(ctx, t.Scope, t.Entity)
-	if errors.Is(err, ErrNotFound) {
-		return nil
-	}
-	if err != nil {
-		return err
-	}
-	v, err := c.view(ctx, r)
-	if err == nil && len(v.values("consent")) > 0 && LowestConsent(v.values("consent")) == "C0" {
-		err = ErrNoRecord
-	}
-	return err
+	return c.MayRecord(ctx, t.Scope, t.Entity)
 }
 
 // sound refuses what the methodology does not allow to be said, judged by what this laptop knows: what others write

@@ -27,6 +27,7 @@ type BundleReport struct {
 // server has signed for yet; all includes what it has, and with it the roster, which names people, and the
 // server's receipts.
 func (c *Client) ExportBundle(ctx context.Context, w io.Writer, scopes []syncproto.ScopeID, all bool) (BundleReport, error) {
+	defer c.using()()
 	var rep BundleReport
 	list, err := c.forBundle(ctx, scopes, all)
 	if err != nil {

@@ -55,3 +55,38 @@ func (k *deviceKeys) open() (*keyring, error) {
 	pub := signing.Public().(ed25519.PublicKey)
 	return &keyring{signing, sealing, Device{syncproto.DeviceIDOf(pub), pub, sealing.Public().Bytes()}}, nil
 }
+
+// using keeps the device's keys until the function that it returns is called, whoever locks the laptop meanwhile. It may be
+// nested: nobody ever waits to write.
+func (c *Client) using() (end func()) {
+	c.underway.RLock()
+	return func() {
+		c.underway.RUnlock()
+		if c.vault.Closed() {
+			go c.clearUnused() // the caller may hold mu
+		}
+	}
+}
+
+func (c *Client) clearUnused() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.clearKeys()
+}
+
+// clearKeys overwrites the signing key and lets go of the sealing key of a locked laptop, unless something still uses them:
+// its end comes back here. Call it under mu.
+func (c *Client) clearKeys() {
+	if !c.underway.TryLock() {
+		return
+	}
+	defer c.underway.Unlock()
+	clear(c.keys.signing)
+	c.keys.sealing = seal.PrivateKey{}
+}
+
+// wipe overwrites the secrets as they lie in the vault's state.
+func (k *deviceKeys) wipe() {
+	clear(k.Signing)
+	clear(k.Sealing)
+}

@@ -340,13 +340,16 @@ func TestAnOriginalThatIsNotWhatItsRecordSaysIsNotTheEnd(t *testing.T) {
 	id, _ := syncproto.RandomID(rand.Reader)
 	changes, err := s.changes(rand.Reader, key, visit, id, Evidence{})
 	if err == nil {
-		err = saule.keepEvidence(ctx, visit, s, changes)
+		err = saule.keepEvidence(ctx, visit, s, nil, changes)
 	}
 	if err != nil {
 		t.Fatal(err)
 	}
 	if _, err := saule.original(visit, id); !errors.Is(err, vault.ErrDamaged) {
 		t.Errorf("read to the end: %v", err)
+	}
+	if _, _, err := saule.DerivedView(ctx, visit, id, 10); !errors.Is(err, vault.ErrDamaged) {
+		t.Errorf("shown as a picture: %v", err)
 	}
 	if v, err := saule.Verify(ctx); err != nil || len(v.Faults) != 1 {
 		t.Errorf("%v %v", v.Faults, err)

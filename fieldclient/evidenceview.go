@@ -268,26 +268,38 @@ func (c *Client) standing(ctx context.Context, r replica.RecordView, field syncp
 	return out, nil
 }
 
-// isRestricted reports whether evidence is for health experts only: somebody said so, and nobody but a health expert has
-// lifted it.
+// isRestricted reports whether evidence is for health experts only: somebody said so, or said something that does not open
+// here or was erased, and no health expert has lifted it with a "no" that opens here. What cannot be read counts as yes.
 func (c *Client) isRestricted(ctx context.Context, r replica.RecordView) (bool, error) {
-	ever := false
-	for _, l := range r.Log {
-		values, _, err := c.saidIn(ctx, l)
-		if err != nil {
-			return true, err
-		}
-		ever = ever || isYes(values["restricted"])
-	}
-	heads, err := c.standing(ctx, r, evidenceRestricted)
+	ever, err := c.everRestricted(ctx, r)
 	if err != nil || !ever {
 		return ever, err
+	}
+	heads, err := c.standing(ctx, r, evidenceRestricted)
+	if err != nil {
+		return true, err
 	}
 	lifted := len(heads) > 0
 	for _, h := range heads {
 		lifted = lifted && h.raw != nil && !isYes(h.raw) && h.rights.Has(syncproto.RightMedical)
 	}
 	return !lifted, nil
+}
+
+// everRestricted reports whether anybody ever stated "yes", or something that nobody can read here.
+func (c *Client) everRestricted(ctx context.Context, r replica.RecordView) (bool, error) {
+	for _, l := range r.Log {
+		for _, o := range l.Ops {
+			if o.Field != evidenceRestricted || o.Kind != syncproto.KindSet && o.Kind != syncproto.KindResolve {
+				continue
+			}
+			raw, err := c.value(ctx, syncproto.OpRef{Changeset: l.Changeset, Index: o.Index})
+			if err != nil || raw == nil || isYes(raw) {
+				return true, err
+			}
+		}
+	}
+	return false, nil
 }
 
 func isYes(raw []byte) bool {
@@ -301,8 +313,8 @@ func (c *Client) attachmentKey(v *EvidenceView, blob [32]byte) (key seal.Attachm
 	defer c.mu.Unlock()
 	err = errNoKey
 	if s := c.scopes[v.Scope]; s != nil {
-		for _, visit := range s.keys {
-			if key, err = seal.UnwrapAttachmentKey(visit, v.Scope, blob, v.wrapped); err == nil {
+		for _, name := range sortedHashes(s.keys) {
+			if key, err = seal.UnwrapAttachmentKey(s.keys[name], v.Scope, blob, v.wrapped); err == nil {
 				return key, nil
 			}
 		}

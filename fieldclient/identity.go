@@ -49,6 +49,9 @@ func (c *Client) sealIdentity(ctx context.Context, scope syncproto.ScopeID, inte
 	if k, _ := syncproto.KindNamed("interview"); v.State.Kind != k.ID {
 		return id, errors.New("an identity belongs to an interview")
 	}
+	if err := c.MayRecord(ctx, scope, interview); err != nil {
+		return id, err
+	}
 	if card.Name == "" || reason == "" {
 		return id, errors.New("a name, and a reason to keep it, are needed")
 	}

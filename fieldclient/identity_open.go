@@ -24,6 +24,7 @@ type IdentityAsked struct {
 // OpenIdentityFirst takes the first seal off a request and returns what the second custodian needs. It is written down
 // on this laptop before anything is opened, and signed into what is handed on.
 func (c *Client) OpenIdentityFirst(ctx context.Context, request []byte, reason string) ([]byte, IdentityAsked, error) {
+	defer c.using()()
 	var file syncproto.IdentityFile
 	if err := syncproto.DecodeMessage(request, &file); err != nil {
 		return nil, IdentityAsked{}, fmt.Errorf("opening an identity: %w", err)
@@ -53,6 +54,7 @@ func (c *Client) OpenIdentityFirst(ctx context.Context, request []byte, reason s
 // OpenIdentitySecond takes the second seal off, and returns the card and what both custodians signed, for the visit.
 // Nothing of the card is kept.
 func (c *Client) OpenIdentitySecond(ctx context.Context, half []byte, reason string) (card IdentityCard, record []byte, asked IdentityAsked, err error) {
+	defer c.using()()
 	var h syncproto.IdentityHalf
 	if err := syncproto.DecodeMessage(half, &h); err != nil {
 		return card, nil, asked, fmt.Errorf("opening an identity: %w", err)

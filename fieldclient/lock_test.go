@@ -3,6 +3,9 @@ package fieldclient
 import (
 	"context"
 	"errors"
+	"reflect"
+	"runtime"
+	"slices"
 	"testing"
 
 	"kua/fieldclient/vault"
@@ -41,6 +44,49 @@ func TestALockZeroesEveryVisitKey(t *testing.T) {
 	}
 	if _, err := b.aru.Save(context.Background(), b.visit, []Change{{Kind: syncproto.KindSet, Entity: syncproto.EntityID(b.visit), Field: field(t, "visit", "summary").ID, Value: syncproto.AnswerValue("late")}}); err == nil {
 		t.Error("a locked laptop saves")
+	}
+}
+
+func TestALockClearsTheLaptopsOwnKeysWhenNothingUsesThemAnyMore(t *testing.T) {
+	b := newBuilding(t)
+	cleared := func(l *laptop) bool {
+		l.mu.Lock()
+		defer l.mu.Unlock()
+		_, err := seal.Unwrap(l.keys.sealing, seal.WrapInfo{}, nil)
+		return !slices.ContainsFunc(l.keys.signing, func(x byte) bool { return x != 0 }) && reflect.ValueOf(l.keys.sealing).IsZero() && err != nil
+	}
+	if cleared(b.saule) || cleared(b.aru) {
+		t.Fatal("cleared before the lock")
+	}
+	end := b.aru.using() // a sync that runs
+	for _, l := range []*laptop{b.saule, b.aru} {
+		if err := l.Client.Close(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if !cleared(b.saule) {
+		t.Error("the keys outlive the lock")
+	}
+	if cleared(b.aru) {
+		t.Error("the keys are cleared under a sync that signs with them")
+	}
+	end()
+	for !cleared(b.aru) {
+		runtime.Gosched()
+	}
+}
+
+func TestTheKeysOfARemovedVisitAreZeroed(t *testing.T) {
+	l, p, _, home, _ := packed(t)
+	key, ok := l.scopes[home].now()
+	if !ok {
+		t.Fatal("no key to look at")
+	}
+	l.mu.Lock()
+	err := l.removeVisits(t.Context(), p)
+	l.mu.Unlock()
+	if err != nil || key.Bytes() != nil {
+		t.Errorf("the key of a removed visit is in memory: %v", err)
 	}
 }
 

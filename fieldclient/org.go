@@ -207,6 +207,7 @@ func (c *Client) Remote() (*Remote, error) {
 // postRecords signs records with this laptop, gives them to the server and takes them in. The roster is linear: where
 // somebody else was quicker, it is fetched and the records are signed again.
 func (c *Client) postRecords(ctx context.Context, make func(*syncproto.Roster) ([]syncproto.RosterRecord, error)) error {
+	defer c.using()()
 	r, err := c.Remote()
 	if err != nil {
 		return err
@@ -306,6 +307,7 @@ type enrolState struct {
 
 // Enrol asks for a certificate with an invitation, and returns the six words to compare with the coordinator.
 func (c *Client) Enrol(ctx context.Context, inv syncproto.InvitationCard, label string) ([]string, error) {
+	defer c.using()()
 	if c.rep.Roster().Len() > 0 {
 		return nil, errors.New("enrolling: this laptop belongs to an organisation already")
 	}

@@ -123,6 +123,16 @@ func (o *Original) Close() error {
 	return o.file.Close()
 }
 
+// prove reads an original to its end, where its hash is compared, and goes back to its beginning: a decoder stops where the
+// picture does, and would show one that its record does not speak of.
+func (o *Original) prove() error {
+	if _, err := io.Copy(io.Discard, o); err != nil {
+		return err
+	}
+	_, err := o.Seek(0, io.SeekStart)
+	return err
+}
+
 // DerivedView returns a picture of evidence without anything that its file carries beside it, such as the place, the time and the
 // camera: decoded and encoded anew in memory, turned upright, its longest side at most maxPixels pixels (0: as it is).
 // Sounds and other files have no such view (picture.ErrNone): only the original can be had, by OpenEvidence.
@@ -132,7 +142,10 @@ func (c *Client) DerivedView(ctx context.Context, scope syncproto.ScopeID, id sy
 		return nil, "", err
 	}
 	defer func() { err = errors.Join(err, o.Close()) }()
-	if b, media, err = picture.Derive(o, maxPixels); err != nil {
+	if err = o.prove(); err == nil {
+		b, media, err = picture.Derive(o, maxPixels)
+	}
+	if err != nil {
 		return nil, "", fmt.Errorf("deriving a view of evidence %s: %w", id, err)
 	}
 	return b, media, nil

@@ -44,6 +44,27 @@ func TestAPseudonymIsNeverGivenTwice(t *testing.T) {
 	interview(b.aru)
 }
 
+func TestInterviewsThatBeginAtOnceGetDifferentPseudonyms(t *testing.T) {
+	b := newBuilding(t)
+	got := make(chan string)
+	for range 8 {
+		go func() {
+			_, name, err := b.aru.NewInterview(context.Background(), b.visit, map[string]string{"kind": "private", "consent": "C1"})
+			if err != nil {
+				t.Error(err)
+			}
+			got <- name
+		}()
+	}
+	seen := map[string]bool{}
+	for range 8 {
+		seen[<-got] = true
+	}
+	if len(seen) != 8 {
+		t.Errorf("8 persons got %d pseudonyms: %v", len(seen), seen)
+	}
+}
+
 func TestThePieceOfAPseudonymSaysNothingAndDiffersByVisitAndLaptop(t *testing.T) {
 	a, b := code(3, "laptop", []byte("one visit"), []byte("laptop 1")), code(3, "laptop", []byte("one visit"), []byte("laptop 2"))
 	if a == b || a != code(3, "laptop", []byte("one visit"), []byte("laptop 1")) || len(a) != 3 || strings.Trim(a, letters) != "" {

@@ -114,6 +114,12 @@ func createChanges(kind string, id syncproto.EntityID, fields map[string]string)
 
 // Create makes a record with its first values and returns its random id.
 func (c *Client) Create(ctx context.Context, scope syncproto.ScopeID, kind string, fields map[string]string) (id syncproto.EntityID, err error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.create(ctx, scope, kind, fields)
+}
+
+func (c *Client) create(ctx context.Context, scope syncproto.ScopeID, kind string, fields map[string]string) (id syncproto.EntityID, err error) {
 	if id, err = syncproto.RandomID(c.cfg.Rand); err != nil {
 		return id, err
 	}
@@ -124,7 +130,7 @@ func (c *Client) Create(ctx context.Context, scope syncproto.ScopeID, kind strin
 	if err != nil {
 		return id, err
 	}
-	_, err = c.Save(ctx, scope, changes)
+	_, err = c.saveAll(ctx, scope, changes)
 	return id, err
 }
 

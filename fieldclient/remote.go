@@ -31,6 +31,7 @@ type Remote struct {
 	base   string
 	http   *http.Client
 	prover dpop.Prover
+	using  func() (end func()) // keeps the prover's key while it signs
 	now    func() time.Time
 
 	mu      sync.Mutex // guards what follows
@@ -53,7 +54,7 @@ func (c *Client) NewRemote(base string) *Remote {
 		transport = &http.Transport{TLSClientConfig: &tls.Config{MinVersion: tls.VersionTLS13}, DisableCompression: true,
 			MaxIdleConnsPerHost: 4, Proxy: http.ProxyFromEnvironment}
 	}
-	return &Remote{base: base, now: c.cfg.Now,
+	return &Remote{base: base, now: c.cfg.Now, using: c.using,
 		prover: dpop.Prover{Key: c.keys.signing, Now: c.cfg.Now, Rand: c.cfg.Rand},
 		http: &http.Client{Timeout: requestTimeout, Transport: transport,
 			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }},
@@ -228,6 +229,7 @@ func (r *Remote) keepNonce(h http.Header) {
 
 // authorise adds an access token, fetched if need be, and a proof for this very request.
 func (r *Remote) authorise(ctx context.Context, req *http.Request) error {
+	defer r.using()()
 	access, err := r.token(ctx)
 	if err != nil {
 		return err
@@ -269,6 +271,7 @@ func (r *Remote) token(ctx context.Context) (string, error) {
 }
 
 func (r *Remote) fetchToken(ctx context.Context) error {
+	defer r.using()()
 	r.mu.Lock()
 	nonce := r.nonce
 	r.mu.Unlock()

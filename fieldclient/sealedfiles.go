@@ -19,9 +19,12 @@ const statePendingBlobs = "attachments pending"
 
 // keepEvidence names the sealed file, then saves its record. Between the two a list in the vault tells of the file: a crash
 // there leaves one without a record, and sweepPending knows it.
-func (c *Client) keepEvidence(ctx context.Context, scope syncproto.ScopeID, s *sealedOriginal, changes []Change) error {
+func (c *Client) keepEvidence(ctx context.Context, scope syncproto.ScopeID, s *sealedOriginal, links []syncproto.EntityID, changes []Change) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	if err := c.mayRecordAll(ctx, scope, links); err != nil {
+		return errors.Join(err, s.file.Discard())
+	}
 	pending, err := c.pendingBlobs(ctx)
 	if err == nil {
 		err = c.vault.InTx(ctx, func(tx *vault.Tx) error { return putState(tx, statePendingBlobs, append(pending, s.blob[:])) })
@@ -103,6 +106,7 @@ type blobName struct {
 	entity syncproto.EntityID
 	row    uint64
 	hash   vault.BlobHash
+	gate   bool // known from the gate's list: neither record nor row is told
 }
 
 // blobNames returns every statement about sealed files that this laptop can read, also those that were replaced.
@@ -142,7 +146,7 @@ func (c *Client) allBlobs(ctx context.Context) ([]blobName, error) {
 		}
 		for _, b := range list {
 			if len(b) == sha256.Size {
-				out = append(out, blobName{scope: s.Scope, hash: vault.BlobHash(b)})
+				out = append(out, blobName{scope: s.Scope, hash: vault.BlobHash(b), gate: true})
 			}
 		}
 	}
@@ -171,22 +175,66 @@ func (c *Client) dropErased(ctx context.Context, e replica.Erasure) error {
 		if err != nil {
 			return fmt.Errorf("looking for erased attachments: %w", err)
 		}
-		all, err := c.blobNames(ctx)
-		if err != nil {
-			return err
-		}
-		for _, n := range all {
-			if n.row != uint64(e.Row) || n.entity != syncproto.EntityID(entity) {
-				continue
-			}
-			shared := slices.ContainsFunc(all, func(o blobName) bool { return o.hash == n.hash && o.entity != n.entity })
-			if shared {
-				continue
-			}
-			if err := c.vault.RemoveBlob(n.hash); err != nil {
-				return fmt.Errorf("removing an erased attachment: %w", err)
-			}
+		if err := c.dropNamed(ctx, uint64(e.Row), syncproto.EntityID(entity)); err != nil {
+			return fmt.Errorf("removing an erased attachment: %w", err)
 		}
 	}
 	return nil
+}
+
+// dropNamed removes the sealed originals that a changeset names for a record and that no other record names, of this visit
+// or of another.
+func (c *Client) dropNamed(ctx context.Context, row uint64, entity syncproto.EntityID) error {
+	all, err := c.allBlobs(ctx)
+	if err != nil {
+		return err
+	}
+	l, err := c.rep.Row(ctx, row)
+	if err != nil {
+		return err
+	}
+	for _, n := range all {
+		if n.row != row || n.entity != entity {
+			continue
+		}
+		needed, err := c.isNeeded(ctx, slices.DeleteFunc(slices.Clone(all), func(o blobName) bool {
+			return o.hash != n.hash || !c.isAnother(o, n, l.Device)
+		}))
+		if err != nil {
+			return err
+		}
+		if needed {
+			continue
+		}
+		if err := c.vault.RemoveBlob(n.hash); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// isNeeded reports whether one of the other records that name a file still has the key that was saved with the name, or is closed at the gate. Whose
+// key was erased before has no use for the file, and must not keep it for good.
+func (c *Client) isNeeded(ctx context.Context, others []blobName) (bool, error) {
+	for _, o := range others {
+		keys := 0
+		err := c.mem.Write.QueryRowContext(ctx, `SELECT count(*) FROM value WHERE changeset = $1 AND entity = $2 AND field = $3`,
+			int64(o.row), o.entity[:], int64(evidenceKey)).Scan(&keys)
+		if err != nil || o.gate || keys > 0 {
+			return true, err
+		}
+	}
+	return false, nil
+}
+
+// isAnother reports whether a name of a file belongs to another record than the erased one, which a laptop wrote. A name
+// that was closed at the gate tells no record: it is that of the erased one only where this laptop wrote that too.
+func (c *Client) isAnother(o, erased blobName, author syncproto.DeviceID) bool {
+	if o.scope != erased.scope {
+		return true
+	}
+	if o.gate {
+		return author != c.keys.device.ID
+	}
+	return o.entity != erased.entity
 }

@@ -73,8 +73,7 @@ func (c *Client) Sync(ctx context.Context, r *Remote, progress func(Progress)) (
 	if progress == nil {
 		progress = func(Progress) {}
 	}
-	c.underway.RLock()
-	defer c.underway.RUnlock()
+	defer c.using()()
 	s := &syncRun{c: c, r: r, progress: progress, batch: 200, forked: map[syncproto.ScopeID]bool{}, tried: map[blobID]bool{}}
 	s.report.Refused, s.report.refusedIDs = map[string]int{}, map[string]bool{}
 	for {

@@ -2,6 +2,7 @@ package fieldclient
 
 import (
 	"context"
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"maps"
@@ -109,38 +110,84 @@ type packing struct {
 	changesets map[syncproto.ScopeID]int
 	rows       []removedRow
 	proven     []int64    // rows that name changesets of any scope
-	blobs      []heldBlob // sealed originals on this laptop, of all visits
+	names      []blobName // of sealed originals, whole, in part or not here, of all visits
 }
 
 // attachments keeps the visits whose sealed originals no server has whole.
-func (p *packing) attachments(ctx context.Context) (err error) {
-	if p.blobs, err = p.c.heldBlobs(ctx); err != nil {
+func (p *packing) attachments(ctx context.Context) error {
+	held, err := p.c.heldBlobs(ctx)
+	if err != nil {
 		return err
 	}
-	for _, b := range p.blobs {
+	for _, b := range held {
 		if why, going := p.stays[b.scope]; going && why == "" && b.state != StateStored {
 			p.stays[b.scope] = StayOriginals
 		}
 	}
-	return nil
+	p.c.whole.RLock()
+	defer p.c.whole.RUnlock()
+	p.names, err = p.c.allBlobs(ctx)
+	return err
 }
 
-// removeOriginals removes the sealed originals of the visits that went. One that a visit which stays names as well stays.
-func (p *packing) removeOriginals() error {
-	needed := map[vault.BlobHash]bool{}
-	goes := func(b heldBlob) bool { why, going := p.stays[b.scope]; return going && why == "" }
-	for _, b := range p.blobs {
-		if !goes(b) {
-			needed[b.hash] = true
+func (p *packing) goes(scope syncproto.ScopeID) bool {
+	why, going := p.stays[scope]
+	return going && why == ""
+}
+
+// forgetOriginals takes what is known of the originals of the visits that go out of the vault's state, and lists the files
+// that go with them: what a crash leaves of them goes at the next unlock.
+func (p *packing) forgetOriginals(tx *vault.Tx, leaving [][]byte) error {
+	for _, n := range p.names {
+		if !p.goes(n.scope) {
+			continue
 		}
+		if err := tx.Delete(stateBlob(n.scope, n.hash)); err != nil {
+			return err
+		}
+		leaving = append(leaving, n.hash[:])
+	}
+	if len(leaving) == 0 {
+		return nil
+	}
+	return putState(tx, stateLeavingBlobs, leaving)
+}
+
+// stateLeavingBlobs lists sealed files of visits that were removed from this laptop.
+const stateLeavingBlobs = "attachments leaving"
+
+func (c *Client) leavingBlobs(ctx context.Context) (list [][]byte, err error) {
+	if err = c.getState(ctx, stateLeavingBlobs, &list); errors.Is(err, vault.ErrNotFound) {
+		return nil, nil
+	}
+	return list, err
+}
+
+// sweepLeaving removes the sealed files, whole or in part, of visits that were removed. One that a visit which is here
+// names as well stays. A server has all of them, so it holds after a restore too.
+func (c *Client) sweepLeaving(ctx context.Context) error {
+	list, err := c.leavingBlobs(ctx)
+	if err != nil || len(list) == 0 || c.broken != nil {
+		return err
+	}
+	names, err := c.allBlobs(ctx)
+	if err != nil {
+		return err
+	}
+	needed := map[vault.BlobHash]bool{}
+	for _, n := range names {
+		needed[n.hash] = true
 	}
 	var failed error
-	for _, b := range p.blobs {
-		if goes(b) && !needed[b.hash] {
-			failed = errors.Join(failed, p.c.vault.RemoveBlob(b.hash))
+	for _, b := range list {
+		if len(b) == sha256.Size && !needed[vault.BlobHash(b)] {
+			failed = errors.Join(failed, c.vault.RemoveBlob(vault.BlobHash(b)))
 		}
 	}
-	return failed
+	if failed != nil {
+		return fmt.Errorf("removing the originals of removed visits: %w", failed)
+	}
+	return c.vault.InTx(ctx, func(tx *vault.Tx) error { return tx.Delete(stateLeavingBlobs) })
 }
 
 type removedRow struct {
@@ -253,9 +300,25 @@ func (p *packing) unacknowledged(ctx context.Context, a *arrival) (string, error
 	return StayOthers, nil
 }
 
-// removeVisits overwrites the rows of visits and forgets what was kept about them, in one transaction. The feeds are
-// forgotten too: who brings a visit back writes in a new one, so no number is ever used again.
+// removeVisits takes visits out of the vault, then out of the memory and from the disk.
 func (c *Client) removeVisits(ctx context.Context, p *packing) error {
+	away, err := c.forgetVisits(ctx, p)
+	if err != nil {
+		return err
+	}
+	c.away = away
+	for scope := range p.stays {
+		if p.goes(scope) {
+			c.checklists.forget(scope)
+		}
+	}
+	ctx = context.WithoutCancel(ctx)
+	return errors.Join(c.rebuild(ctx), c.sweepLeaving(ctx))
+}
+
+// forgetVisits overwrites the rows of visits and forgets what was kept about them, in one transaction. The feeds are
+// forgotten too: who brings a visit back writes in a new one, so no number is ever used again.
+func (c *Client) forgetVisits(ctx context.Context, p *packing) (map[syncproto.ScopeID]awayVisit, error) {
 	away := maps.Clone(c.away)
 	for scope, why := range p.stays {
 		if why != "" {
@@ -263,12 +326,16 @@ func (c *Client) removeVisits(ctx context.Context, p *packing) error {
 		}
 		heads, err := c.rep.Heads(ctx, scope)
 		if err != nil {
-			return err
+			return nil, err
 		}
 		away[scope] = awayVisit{scope, p.epoch, heads}
 	}
+	leaving, err := c.leavingBlobs(ctx)
+	if err != nil {
+		return nil, err
+	}
 	gone := map[syncproto.ChangesetID]bool{}
-	err := c.vault.InTx(ctx, func(tx *vault.Tx) error {
+	return away, c.vault.InTx(ctx, func(tx *vault.Tx) error {
 		for _, row := range p.rows {
 			if p.stays[row.scope] != "" {
 				continue
@@ -292,18 +359,11 @@ func (c *Client) removeVisits(ctx context.Context, p *packing) error {
 				}
 			}
 		}
+		if err := p.forgetOriginals(tx, leaving); err != nil {
+			return err
+		}
 		return putAway(tx, away)
 	})
-	if err != nil {
-		return err
-	}
-	c.away = away
-	for scope, why := range p.stays {
-		if why == "" {
-			c.checklists.forget(scope)
-		}
-	}
-	return errors.Join(c.rebuild(context.WithoutCancel(ctx)), p.removeOriginals())
 }
 
 func (c *Client) removeRow(tx *vault.Tx, id int64, gone map[syncproto.ChangesetID]bool) error {

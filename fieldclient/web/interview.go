@@ -23,6 +23,7 @@ type interviewPage struct {
 	Sealed    bool                    // the level was: nobody here knows it, and it must be asked again
 	Unknown   int                     // consents of the visit that were sealed at the gate: a withdrawal may be among them
 	TakenBack bool                    // to be recorded at all: nothing of the content is shown or asked any more
+	NoRecord  bool                    // the laptop refuses content, for one of these reasons or another
 	Kept      int                     // fields with content that the level does not cover
 	Fixed     bool
 
@@ -41,7 +42,9 @@ type interviewPage struct {
 }
 
 // Recorded reports whether content may be written down.
-func (p *interviewPage) Recorded() bool { return !p.Sealed && p.Level != "C0" && !p.TakenBack }
+func (p *interviewPage) Recorded() bool {
+	return !p.NoRecord && !p.Sealed && p.Level != "C0" && !p.TakenBack
+}
 
 // guide is a checklist that helps in a conversation.
 type guide struct{ Form, Template string }
@@ -106,7 +109,11 @@ func (a *ask) interviewLevel(v fieldclient.View, p *interviewPage) error {
 	if !p.Sealed {
 		p.Level = fieldclient.LowestConsent(said)
 	}
-	return nil
+	err = a.client.MayRecord(a.Context(), v.Scope, v.Entity)
+	if p.NoRecord = errors.Is(err, fieldclient.ErrNoRecord); p.NoRecord {
+		return nil
+	}
+	return err
 }
 
 func (a *ask) interviewFields(v fieldclient.View, p *interviewPage) (err error) {

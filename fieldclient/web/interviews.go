@@ -99,11 +99,7 @@ func newInterview(a *ask) error {
 	if !slices.Contains(interviewKinds(), kind) {
 		return errNoPage
 	}
-	name, err := a.client.Pseudonym(a.Context(), scope)
-	if err != nil {
-		return err
-	}
-	id, err := a.client.Create(a.Context(), scope, "interview", map[string]string{"pseudonym": name, "kind": kind, "consent": "C1",
+	id, _, err := a.client.NewInterview(a.Context(), scope, map[string]string{"kind": kind, "consent": "C1",
 		"start": a.s.cfg.Client.Now().In(time.Local).Format("15:04")})
 	if err != nil {
 		return err

@@ -21,6 +21,7 @@ import (
 type recording struct {
 	id    string
 	scope syncproto.ScopeID
+	links []syncproto.EntityID
 	in    *io.PipeWriter
 	next  int         // number of the slice that is awaited
 	quiet *time.Timer // ends it when nothing comes any more
@@ -51,9 +52,12 @@ func beginRecording(a *ask) error {
 	if e.Media == "" {
 		return errNoPage
 	}
+	if err := a.mayRecord(scope, e.Links); err != nil {
+		return err
+	}
 	var id [16]byte
 	a.s.random(id[:])
-	r := &recording{id: hex.EncodeToString(id[:]), scope: scope, ended: make(chan struct{})}
+	r := &recording{id: hex.EncodeToString(id[:]), scope: scope, links: e.Links, ended: make(chan struct{})}
 	a.s.mu.Lock()
 	if a.s.recording != nil {
 		a.s.mu.Unlock()
@@ -119,12 +123,28 @@ func addSlice(a *ask) error {
 	case n > r.next:
 		return errOver // a slice is missing: what came before it is whole
 	}
+	if err := a.mayRecord(r.scope, r.links); errors.Is(err, fieldclient.ErrNoRecord) { // taken back while they spoke
+		r.in.CloseWithError(err)
+		return err
+	} else if err != nil {
+		return err
+	}
 	r.quiet.Reset(silent)
 	if _, err := r.in.Write(b); err != nil {
 		return err
 	}
 	r.next++
 	a.w.WriteHeader(http.StatusNoContent)
+	return nil
+}
+
+// mayRecord asks whether every conversation that a sound belongs to may be recorded.
+func (a *ask) mayRecord(scope syncproto.ScopeID, links []syncproto.EntityID) error {
+	for _, id := range links {
+		if err := a.client.MayRecord(a.Context(), scope, id); err != nil {
+			return err
+		}
+	}
 	return nil
 }
 

@@ -68,15 +68,11 @@ func (a *app) interview() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			if fields["pseudonym"], err = c.Pseudonym(ctx, scope); err != nil {
-				return err
-			}
-			id, err := c.Create(ctx, scope, "interview", fields)
+			id, pseudonym, err := c.NewInterview(ctx, scope, fields)
 			if err != nil {
 				return err
 			}
-			return a.made(id.String(), map[string]string{"record": id.String(), "pseudonym": fields["pseudonym"]},
-				"Saved. The person is %s in this visit.", fields["pseudonym"])
+			return a.made(id.String(), map[string]string{"record": id.String(), "pseudonym": pseudonym}, "Saved. The person is %s in this visit.", pseudonym)
 		})
 	})
 }
