@@ -75,6 +75,9 @@ func (k *Checklist) answer(ctx context.Context, ref form.Ref, ch AnswerChange) (
 	if !slices.Contains(out.Changed, ref) { // the same said again
 		out.Changed = append([]form.Ref{ref}, out.Changed...)
 	}
+	if ch.Value != nil || ch.Silence != nil { // nobody is asked to finish: the last answer is the end, as ODK has it
+		out.Changed = append(out.Changed, k.mine.in.Finish()...)
+	}
 	out.Saved, err = k.save(ctx, ref, ch, out.Changed, nil)
 	return out, err
 }

@@ -101,3 +101,22 @@ end repeat   |         |         |         |
 		k = s.on(s.a)
 	}
 }
+
+func TestTheLastAnswerIsTheEndOfTheForm(t *testing.T) {
+	s := newSeason(t, workbook(t, "ended", "1", "type | name | label\nstart | begun |\nend | ended |\ntext | a | A", ""))
+	k := s.on(s.a)
+	if strings.Contains(k.written(), "/data/ended") {
+		t.Errorf("it has an end before anybody has answered:\n%s", k.written())
+	}
+	say(t, k, "a", "one")
+	first := k.written()
+	say(t, k, "a", "two")
+	last := k.written()
+	if !strings.Contains(first, "/data/ended") || first == last {
+		t.Errorf("the end is not that of the last answer:\n%s\n%s", first, last)
+	}
+	s.a.reopen()
+	if got := s.on(s.a).written(); got != last {
+		t.Errorf("read again, it ended at another time:\n%s\n%s", got, last)
+	}
+}
