@@ -4,6 +4,9 @@ STATICCHECK = honnef.co/go/tools/cmd/staticcheck@v0.8.2
 PLATFORMS   = linux/amd64 linux/arm64 windows/amd64 windows/arm64 darwin/amd64 darwin/arm64
 TIMEOUT     = 20m
 FUZZTIME    = 10s
+# Property tests draw the same cases each time, so that a red run is about the change in it; make fuzz draws new ones.
+SEED        = 20261126
+CHECKS      = 1000
 BENCHTIME   = 2s
 
 export CGO_ENABLED = 0
@@ -18,7 +21,7 @@ help:
 	@echo 'make build   bin/kua, bin/kua-server, bin/kua-verify'
 	@echo 'make check   format, vet, staticcheck, import rules'
 	@echo 'make gallery every page in three languages and two sizes, judged by axe-core, into lab/gallery/out'
-	@echo 'make bench   speed;  make fuzz  every decoder for $(FUZZTIME);  make conformance  vectors, the suite of stores, forms beside ODK'
+	@echo 'make bench   speed;  make fuzz  every decoder for $(FUZZTIME), properties on new cases;  make conformance  vectors, the suite of stores, forms beside ODK'
 
 build:
 	$(product) build -trimpath -o bin/ ./fieldclient/cmd/kua ./server/cmd/kua-server ./syncproto/cmd/kua-verify
@@ -42,8 +45,12 @@ staticcheck:
 rules:
 	$(product) test -count=1 .
 
+drawn   = $(product) list -f '{{range .TestImports}}{{if eq . "pgregory.net/rapid"}}{{$$.ImportPath}}{{end}}{{end}}{{range .XTestImports}}{{if eq . "pgregory.net/rapid"}}{{$$.ImportPath}}{{end}}{{end}}' ./... | sort -u
+
 unit:
-	$(product) test -timeout $(TIMEOUT) ./...
+	@drawn=$$($(drawn)); rest=$$($(product) list ./... | grep -vxF "$$drawn"); set -x; bad=0; \
+	$(product) test -timeout $(TIMEOUT) $$drawn -rapid.seed=$(SEED) || bad=1; \
+	$(product) test -timeout $(TIMEOUT) $$rest || bad=1; exit $$bad
 
 # The lab is a module of its own and never ships: simulator, crashes, browser, end-to-end speed.
 lab: browser-deps
@@ -71,6 +78,7 @@ bench:
 	@if [ -f lab/go.mod ]; then go test -run '^$$' -bench . -benchtime 1x -timeout 2h ./lab/...; fi
 
 fuzz:
+	$(product) test -count=1 -timeout 2h $$($(drawn)) -rapid.checks=$(CHECKS)
 	@for pkg in $$($(product) list ./...); do \
 		for f in $$($(product) test -list '^Fuzz' $$pkg | grep '^Fuzz'); do \
 			echo "$$pkg $$f"; $(product) test -run '^$$' -fuzz "^$$f\$$" -fuzztime $(FUZZTIME) $$pkg || exit 1; \

@@ -185,6 +185,9 @@ func (c *collector) step(at ways, s step, deep bool) ways {
 			out = append(out, r, r.down(Step{Name: name, Deep: true}))
 		case axisAncestor, axisAncestorOrSelf:
 			out = append(out, Reference{Absolute: true}.down(Step{Name: name, Deep: true, Filtered: true}))
+			if s.test.kind == testNode {
+				out = append(out, Reference{Absolute: true}) // the form itself is a node
+			}
 		case axisFollowingSibling, axisPrecedingSibling:
 			for _, up := range r.parents() {
 				out = append(out, up.down(Step{Name: name, Filtered: true}))
