@@ -55,18 +55,9 @@ func (s railSection) State() string {
 	return "new"
 }
 
-// visitOf reads the visit that an address names.
-func (a *ask) visitOf() (syncproto.ScopeID, error) {
-	id, err := syncproto.ParseEntityID(a.PathValue("visit"))
-	if err != nil {
-		return syncproto.ScopeID{}, errNoPage
-	}
-	return syncproto.ScopeID(id), nil
-}
-
 // checklistOf opens the checklist that an address names, in the language of the screens.
 func (a *ask) checklistOf() (*fieldclient.Checklist, string, error) {
-	scope, err := a.visitOf()
+	scope, err := a.scopeOf()
 	if err != nil {
 		return nil, "", err
 	}

@@ -117,7 +117,7 @@ func interviews(ctx context.Context, c *fieldclient.Client, scope syncproto.Scop
 
 // checklistOpen is POST /visits/{visit}/checklists: begins a checklist, or goes on with it.
 func checklistOpen(a *ask) error {
-	scope, err := a.visitOf()
+	scope, err := a.scopeOf()
 	if err != nil {
 		return err
 	}

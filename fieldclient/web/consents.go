@@ -94,11 +94,7 @@ func consentFields(c fieldclient.Consent) []string {
 
 // askConsent notes that the person was asked about a use, and what they answered.
 func askConsent(a *ask) error {
-	scope, err := a.scopeOf()
-	if err != nil {
-		return err
-	}
-	v, err := a.recordOf(scope, "interview")
+	v, err := a.recordOf("interview")
 	if err != nil {
 		return err
 	}
@@ -111,7 +107,7 @@ func askConsent(a *ask) error {
 			level = "C1"
 		}
 	}
-	_, err = a.client.Create(a.Context(), scope, "consent", map[string]string{"interview": v.Entity.String(), "use": use, "level": level, "by": "person"})
+	_, err = a.client.Create(a.Context(), v.Scope, "consent", map[string]string{"interview": v.Entity.String(), "use": use, "level": level, "by": "person"})
 	if err != nil {
 		return err
 	}
@@ -120,11 +116,7 @@ func askConsent(a *ask) error {
 
 // withdrawConsent notes that the person takes it back. There is no way to take that back in turn.
 func withdrawConsent(a *ask) error {
-	scope, err := a.scopeOf()
-	if err != nil {
-		return err
-	}
-	c, err := a.recordOf(scope, "consent")
+	c, err := a.recordOf("consent")
 	if err != nil {
 		return err
 	}
@@ -140,7 +132,7 @@ func withdrawConsent(a *ask) error {
 	if err != nil {
 		return err
 	}
-	if _, err := a.client.Set(a.Context(), fieldclient.Target{Scope: scope, Entity: c.Entity, Field: f}, yes); err != nil {
+	if _, err := a.client.Set(a.Context(), fieldclient.Target{Scope: c.Scope, Entity: c.Entity, Field: f}, yes); err != nil {
 		return err
 	}
 	return a.backToInterview()

@@ -163,7 +163,7 @@ func answeredAt(v fieldclient.View, person syncproto.PersonID) (at int64) {
 // debriefAgree is POST /visits/{visit}/debrief: the leader sets the group's answer to one question: a member's, or
 // another one.
 func debriefAgree(a *ask) error {
-	scope, err := a.visitOf()
+	scope, err := a.scopeOf()
 	if err != nil {
 		return err
 	}

@@ -114,11 +114,7 @@ type proofLink struct{ Kind, Label, URL string }
 
 // evidenceOf is GET /visits/{visit}/evidence/{evidence}.
 func evidenceOf(a *ask) error {
-	vp, err := a.visit("evidence")
-	if err != nil {
-		return err
-	}
-	v, err := a.recordOf(vp.Visit.ID, "evidence")
+	vp, v, err := a.visitRecord("evidence", "evidence")
 	if err != nil {
 		return err
 	}
@@ -192,11 +188,7 @@ func evidencePicture(a *ask) error {
 	if !ok {
 		return errNoPage
 	}
-	scope, err := a.scopeOf()
-	if err != nil {
-		return err
-	}
-	v, err := a.recordOf(scope, "evidence")
+	v, err := a.recordOf("evidence")
 	if err != nil {
 		return err
 	}
@@ -205,7 +197,7 @@ func evidencePicture(a *ask) error {
 	if err := a.Context().Err(); err != nil {
 		return nil // nobody looks any more
 	}
-	b, media, err := a.client.DerivedView(a.Context(), scope, v.Entity, side)
+	b, media, err := a.client.DerivedView(a.Context(), v.Scope, v.Entity, side)
 	if err != nil {
 		return err
 	}
@@ -234,15 +226,11 @@ func evidenceSound(a *ask) error {
 	if a.alone() {
 		return errNoPage
 	}
-	scope, err := a.scopeOf()
+	r, err := a.recordOf("evidence")
 	if err != nil {
 		return err
 	}
-	r, err := a.recordOf(scope, "evidence")
-	if err != nil {
-		return err
-	}
-	o, v, err := a.client.OpenEvidence(a.Context(), scope, r.Entity)
+	o, v, err := a.client.OpenEvidence(a.Context(), r.Scope, r.Entity)
 	if err != nil {
 		return err
 	}

@@ -66,11 +66,7 @@ func custodians(c *fieldclient.Client, scope syncproto.ScopeID) []string {
 }
 
 func (a *ask) identity() (*identityPage, syncproto.EntityID, error) {
-	vp, err := a.visit("interviews")
-	if err != nil {
-		return nil, syncproto.EntityID{}, err
-	}
-	v, err := a.recordOf(vp.Visit.ID, "interview")
+	vp, v, err := a.visitRecord("interviews", "interview")
 	if err != nil {
 		return nil, v.Entity, err
 	}

@@ -70,11 +70,7 @@ func interviewOf(a *ask) error {
 }
 
 func (a *ask) interview() (*interviewPage, error) {
-	vp, err := a.visit("interviews")
-	if err != nil {
-		return nil, err
-	}
-	v, err := a.recordOf(vp.Visit.ID, "interview")
+	vp, v, err := a.visitRecord("interviews", "interview")
 	if err != nil {
 		return nil, err
 	}
@@ -180,11 +176,7 @@ func (a *ask) guides() ([]guide, error) {
 
 // interviewSetLevel saves how far the person agreed, and shows the page anew: what may be asked hangs on it.
 func interviewSetLevel(a *ask) error {
-	scope, err := a.scopeOf()
-	if err != nil {
-		return err
-	}
-	v, err := a.recordOf(scope, "interview")
+	v, err := a.recordOf("interview")
 	if err != nil {
 		return err
 	}

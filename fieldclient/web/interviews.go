@@ -107,42 +107,16 @@ func newInterview(a *ask) error {
 	return a.to("/visits/%s/interviews/%s", scope, id)
 }
 
-// scopeOf reads the visit that an address names.
-func (a *ask) scopeOf() (syncproto.ScopeID, error) {
-	id, err := syncproto.ParseScopeID(a.PathValue("visit"))
-	if err != nil {
-		return id, errNoPage
-	}
-	return id, nil
-}
-
-// recordOf reads the record of a kind that an address names as {NAME}.
-func (a *ask) recordOf(scope syncproto.ScopeID, kind string) (fieldclient.View, error) {
-	id, err := syncproto.ParseEntityID(a.PathValue(kind))
-	if err != nil {
-		return fieldclient.View{}, errNoPage
-	}
-	v, err := a.client.Record(a.Context(), scope, id)
-	if err == nil && v.Kind != kind {
-		err = fieldclient.ErrNotFound
-	}
-	return v, err
-}
-
 // removeInterview takes out one that was begun by mistake; what was in it stays in the history.
 func removeInterview(a *ask) error {
-	scope, err := a.scopeOf()
+	v, err := a.recordOf("interview")
 	if err != nil {
 		return err
 	}
-	v, err := a.recordOf(scope, "interview")
-	if err != nil {
+	if _, err := a.client.Remove(a.Context(), v.Scope, v.Entity); err != nil {
 		return err
 	}
-	if _, err := a.client.Remove(a.Context(), scope, v.Entity); err != nil {
-		return err
-	}
-	return a.to("/visits/%s/interviews", scope)
+	return a.to("/visits/%s/interviews", v.Scope)
 }
 
 // interviewThemes are offered for an interview: those of the methodology that are about people, and reprisals.

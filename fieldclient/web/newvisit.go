@@ -142,9 +142,9 @@ func (a *ask) teamTyped() ([]syncproto.PersonID, error) {
 
 // addToTeam puts members on a visit's team; their laptops get the key with the next sync of one that holds it.
 func addToTeam(a *ask) error {
-	scope, err := syncproto.ParseScopeID(a.PathValue("visit"))
+	scope, err := a.scopeOf()
 	if err != nil {
-		return errNoPage
+		return err
 	}
 	if err := a.ParseForm(); err != nil {
 		return err

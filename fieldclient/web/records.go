@@ -143,9 +143,9 @@ func grouped(cards []recordCard, by string) []recordGroup {
 
 // addRecord makes a record and answers with its card, the cursor in its first field.
 func addRecord(a *ask) error {
-	scope, err := syncproto.ParseScopeID(a.PathValue("visit"))
+	scope, err := a.scopeOf()
 	if err != nil {
-		return errNoPage
+		return err
 	}
 	k, ok := kindOf(a.PathValue("kind"))
 	if !ok {

@@ -29,9 +29,9 @@ type railPart struct {
 // visit reads which visit the address names, and what its pages share. here is the part that is shown.
 func (a *ask) visit(here string) (VisitPage, error) {
 	var p VisitPage
-	scope, err := syncproto.ParseScopeID(a.PathValue("visit"))
+	scope, err := a.scopeOf()
 	if err != nil {
-		return p, errNoPage
+		return p, err
 	}
 	st, ok := a.client.Replica().Scope(scope)
 	if !ok || st.Standing.Registry {

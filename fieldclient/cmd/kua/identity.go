@@ -128,10 +128,17 @@ func (a *app) identityRequest() *cobra.Command {
 	})
 }
 
-func (a *app) identityOpenFirst() *cobra.Command {
-	c := &cobra.Command{Use: "open-first FILE OUT", Short: "Take the first seal off, as a custodian; what is handed on is still sealed", Args: cobra.ExactArgs(2)}
+// opened is what came out of a custodian's part: the file to hand on, and what the screen or --json says of it.
+type opened struct {
+	file  []byte
+	shown any
+	write func(io.Writer)
+}
+
+// opening is the part of one custodian: it takes a file, a reason and the name of a file that is not there yet.
+func (a *app) opening(c *cobra.Command, open func(ctx context.Context, c *fieldclient.Client, in []byte, reason, out string) (opened, error)) *cobra.Command {
 	return a.reasoned(c, "why you agree", func(ctx context.Context, args []string, reason string) error {
-		request, err := readBounded(args[0])
+		in, err := readBounded(args[0])
 		if err != nil {
 			return fmt.Errorf("%w (%w)", err, errUsage)
 		}
@@ -139,18 +146,26 @@ func (a *app) identityOpenFirst() *cobra.Command {
 			return err
 		}
 		return a.open(ctx, func(c *fieldclient.Client) error {
-			half, asked, err := c.OpenIdentityFirst(ctx, request, reason)
+			o, err := open(ctx, c, in, reason, args[1])
 			if err != nil {
 				return err
 			}
-			if err := newFile(args[1], half); err != nil {
+			if err := newFile(args[1], o.file); err != nil {
 				return err
 			}
-			return a.print(asked, func(w io.Writer) {
-				writeAsked(w, asked)
-				fmt.Fprintf(w, "Carry %s to the second custodian.\n", args[1])
-			})
+			return a.print(o.shown, o.write)
 		})
+	})
+}
+
+func (a *app) identityOpenFirst() *cobra.Command {
+	c := &cobra.Command{Use: "open-first FILE OUT", Short: "Take the first seal off, as a custodian; what is handed on is still sealed", Args: cobra.ExactArgs(2)}
+	return a.opening(c, func(ctx context.Context, c *fieldclient.Client, request []byte, reason, out string) (opened, error) {
+		half, asked, err := c.OpenIdentityFirst(ctx, request, reason)
+		return opened{half, asked, func(w io.Writer) {
+			writeAsked(w, asked)
+			fmt.Fprintf(w, "Carry %s to the second custodian.\n", out)
+		}}, err
 	})
 }
 
@@ -158,28 +173,13 @@ func (a *app) identityOpenSecond() *cobra.Command {
 	c := &cobra.Command{Use: "open-second FILE RECORD", Short: "Take the second seal off, as a custodian, and show the identity once", Args: cobra.ExactArgs(2),
 		Long: "Take the second seal off and show the identity on the screen, once. It is kept nowhere. RECORD is a new file for what both\n" +
 			"custodians signed; it holds nothing of the identity, and goes back into the visit with `kua identity record`."}
-	return a.reasoned(c, "why you agree", func(ctx context.Context, args []string, reason string) error {
-		half, err := readBounded(args[0])
-		if err != nil {
-			return fmt.Errorf("%w (%w)", err, errUsage)
-		}
-		if err := fresh(args[1]); err != nil {
-			return err
-		}
-		return a.open(ctx, func(c *fieldclient.Client) error {
-			card, record, asked, err := c.OpenIdentitySecond(ctx, half, reason)
-			if err != nil {
-				return err
-			}
-			if err := newFile(args[1], record); err != nil {
-				return err
-			}
-			return a.print(card, func(w io.Writer) {
-				writeAsked(w, asked)
-				fmt.Fprintf(w, "name:    %s\nborn:    %s\ncontact: %s\nnote:    %s\n", card.Name, card.Born, card.Contact, card.Note)
-				fmt.Fprintf(w, "This is shown once. Send %s back to who asked.\n", args[1])
-			})
-		})
+	return a.opening(c, func(ctx context.Context, c *fieldclient.Client, half []byte, reason, out string) (opened, error) {
+		card, record, asked, err := c.OpenIdentitySecond(ctx, half, reason)
+		return opened{record, card, func(w io.Writer) {
+			writeAsked(w, asked)
+			fmt.Fprintf(w, "name:    %s\nborn:    %s\ncontact: %s\nnote:    %s\n", card.Name, card.Born, card.Contact, card.Note)
+			fmt.Fprintf(w, "This is shown once. Send %s back to who asked.\n", out)
+		}}, err
 	})
 }
 
