@@ -1,7 +1,6 @@
 package web
 
 import (
-	"fmt"
 	"net/http"
 	"slices"
 	"time"
@@ -24,19 +23,6 @@ type evidenceCard struct {
 	URL     string
 	Picture bool // a thumbnail can be shown
 	Sealed  bool // at the gate: nothing of it is known here
-}
-
-// Amount writes the size as people do.
-func (c evidenceCard) Amount() string { return amount(c.Size) }
-
-func amount(n int64) string {
-	switch {
-	case n >= 1<<20:
-		return fmt.Sprintf("%.1f MiB", float64(n)/(1<<20))
-	case n >= 1<<10:
-		return fmt.Sprintf("%d KiB", n>>10)
-	}
-	return fmt.Sprintf("%d B", n)
 }
 
 // evidenceAdder is the template that takes a photo, a recording or a file.

@@ -47,11 +47,6 @@ func (s syncState) Bar() map[string]uint64 {
 	return map[string]uint64{"Done": done, "All": all}
 }
 
-// Amounts is how much of the originals has gone, and of how much.
-func (s syncState) Amounts() []string {
-	return []string{amount(int64(s.Bytes)), amount(int64(s.AllBytes))}
-}
-
 // Left is about how long the phase still takes at the pace so far; 0 while nobody can say.
 func (s syncState) Left() time.Duration {
 	done, all := s.share()

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io/fs"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -127,6 +128,23 @@ func (w *words) Span(d time.Duration) string {
 		return w.N("span.hours", int(d/time.Hour))
 	}
 	return w.N("span.days", int(d/(24*time.Hour)))
+}
+
+// Amount writes a number of bytes as the language does, in steps of 1024 like the file managers of people's laptops:
+// 3,5 МБ, 3.5 MB, 812 KB. n is an int64 or a uint64.
+func (w *words) Amount(n any) string {
+	bytes, _ := strconv.ParseFloat(fmt.Sprint(n), 64) // of a whole number it cannot fail
+	switch {
+	case bytes >= 1<<20:
+		s := strconv.FormatFloat(bytes/(1<<20), 'f', 1, 64)
+		if w.Language != "en" {
+			s = strings.Replace(s, ".", ",", 1)
+		}
+		return w.T("amount.mega", s)
+	case bytes > 0 && bytes < 1<<10:
+		return w.T("amount.less")
+	}
+	return w.T("amount.kilo", int(bytes)>>10)
 }
 
 // languageOf picks a language that the screens speak from an Accept-Language header or a locale's name.

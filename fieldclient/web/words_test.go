@@ -243,3 +243,25 @@ func TestDatesAreWrittenAsTheLanguageDoes(t *testing.T) {
 		}
 	}
 }
+
+func TestAmountsAreWrittenAsTheLanguageDoes(t *testing.T) {
+	want := map[string]map[int64]string{
+		"kk": {0: "0 КБ", 1 << 10: "1 КБ", 7<<19 + 1: "3,5 МБ"},
+		"ru": {1023: "меньше 1 КБ", 3100: "3 КБ", 200 << 20: "200,0 МБ"},
+		"en": {1: "less than 1 KB", 3100: "3 KB", 7 << 19: "3.5 MB"},
+	}
+	for language, amounts := range want {
+		w, err := readWords(language)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for n, text := range amounts {
+			if got := w.Amount(n); got != text {
+				t.Errorf("%s, %d: got %q, want %q", language, n, got, text)
+			}
+			if got := w.Amount(uint64(n)); got != text {
+				t.Errorf("%s, %d as progress counts it: got %q, want %q", language, n, got, text)
+			}
+		}
+	}
+}
