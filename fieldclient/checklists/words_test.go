@@ -55,6 +55,9 @@ func TestEveryTextHasThreeLanguagesAndFitsTheScreen(t *testing.T) {
 			if text != strings.Join(strings.Fields(text), " ") {
 				t.Errorf("%s has stray white space in %s", where, languages[i])
 			}
+			if strings.Contains(text, "|") {
+				t.Errorf("%s has a stray mark in %s: %q", where, languages[i], text)
+			}
 		}
 	})
 }
