@@ -139,11 +139,11 @@
   window.addEventListener("pageshow", e => { if (e.persisted) location.reload(); });
 
   // On a narrow screen the rail runs sideways: the part that is shown is brought into sight.
-  const here = document.querySelector(".rail [aria-current]"), strip = here?.closest("ul");
-  if (!location.hash) here?.scrollIntoView({block: "nearest", inline: "center"});
+  const part = document.querySelector(".rail [aria-current]"), strip = part?.closest("ul");
+  if (!location.hash) part?.scrollIntoView({block: "nearest", inline: "center"});
   const middle = () => {
     if (!strip?.isConnected) return;
-    const at = here.getBoundingClientRect(), of = strip.getBoundingClientRect();
+    const at = part.getBoundingClientRect(), of = strip.getBoundingClientRect();
     strip.scrollLeft += at.left - of.left - (of.width - at.width) / 2;
   };
   document.fonts?.ready.then(middle); // words are as wide as their letters
