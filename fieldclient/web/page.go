@@ -74,7 +74,7 @@ func functions(w *words) template.FuncMap {
 		"stands": func(s fieldclient.Statement) bool {
 			return s.Fate == syncproto.FateHead.String() && (s.Kind == syncproto.KindSet || s.Kind == syncproto.KindClear || s.Kind == syncproto.KindResolve)
 		},
-		"millis":   func(ms int64) string { return w.millis(ms) },
+		"doubt":    func(ms int64) string { return w.Span(time.Duration(ms) * time.Millisecond) },
 		"silences": func() []string { return []string{"not-checked", "not-applicable", "access-refused"} },
 		"hour":     func(t time.Time) string { return t.Format("15:04") },
 	}

@@ -108,18 +108,12 @@ func (w *words) Moment(ms int64) string {
 // Clock writes hours and minutes on this laptop's clock. ms are Unix milliseconds.
 func (w *words) Clock(ms int64) string { return time.UnixMilli(ms).Format("15:04") }
 
-// millis writes a doubt about a time: below a second in milliseconds.
-func (w *words) millis(ms int64) string {
-	if ms < 1000 {
-		return w.T("span.millis", ms)
-	}
-	return w.Span(time.Duration(ms) * time.Millisecond)
-}
-
 // Span writes a length of time in its largest fitting unit.
 func (w *words) Span(d time.Duration) string {
 	d = d.Abs()
 	switch {
+	case d < time.Second:
+		return w.T("span.moment")
 	case d < time.Minute:
 		return w.N("span.seconds", int(d/time.Second))
 	case d < time.Hour:
