@@ -82,7 +82,7 @@ func TestAPhotoIsSealedShownAndNowhereInClear(t *testing.T) {
 	if res.StatusCode != http.StatusOK {
 		t.Fatalf("adding a photo: %s %s", res.Status, card)
 	}
-	has(t, "the answer", card, "/picture/thumb", "only here")
+	has(t, "the answer", card, "/picture/thumb", "only on this laptop")
 	has(t, "the interview", c.page(at), "/picture/thumb")
 	url := regexp.MustCompile(c.path + `/evidence/[0-9a-f-]{36}`).FindString(card)
 	sum := sha256.Sum256(original)

@@ -139,7 +139,7 @@ func TestASaveReplacesOnlyWhatThePageShowed(t *testing.T) {
 	if got := d.heads("population"); len(got) != 2 {
 		t.Fatalf("%d answers stand: %+v", len(got), got)
 	}
-	for _, want := range []string{"2 answers stand", "840", "Daulet", "812"} {
+	for _, want := range []string{"2 different answers", "840", "Daulet", "812"} {
 		if !strings.Contains(body, want) {
 			t.Errorf("the box does not show %q", want)
 		}

@@ -215,7 +215,7 @@ func TestConsentIsAskedUseByUseAndTakenBackForGood(t *testing.T) {
 		t.Errorf("taking back: %s", res.Status)
 	}
 	body = c.page(at)
-	has(t, "the interview", body, `class="use withdrawn" id="use-report"`, "It wins over everything")
+	has(t, "the interview", body, `class="use withdrawn" id="use-report"`, "A withdrawal overrides everything")
 	hasNot(t, "the interview", body, m[0])
 	c.post(at+"/consents", url.Values{"use": {"report"}, "answer": {"yes"}}) // on a page that was open meanwhile
 	has(t, "the interview", c.page(at), `class="use withdrawn" id="use-report"`)
@@ -230,7 +230,7 @@ func TestWhoTakesBackTheRecordingItselfIsNotShownAnyMore(t *testing.T) {
 	withdraw := regexp.MustCompile(at + `/consents/[^/]+/withdraw`).FindString(c.page(at))
 	c.post(withdraw, url.Values{"sure": {"yes"}})
 	body := c.page(at)
-	has(t, "the interview", body, "The person took it back")
+	has(t, "the interview", body, "The person has withdrawn consent")
 	hasNot(t, "the interview", body, "beaten on arrival", "data-evidence")
 }
 
