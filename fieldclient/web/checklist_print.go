@@ -14,6 +14,8 @@ type checkPage struct {
 	Page
 	Visit    syncproto.ScopeID
 	URL      string
+	Of       string // title of the checklist
+	Open     int    // questions without an answer, whether they need one or not
 	Sections []checkSection
 	Away     []fieldclient.AwayAnswer
 	Count    int
@@ -39,7 +41,14 @@ func checklistCheck(a *ask) error {
 	if err != nil {
 		return err
 	}
-	p := &checkPage{Page: Page{Title: a.words.T("checklist.check")}, Visit: k.Info().Scope, URL: url, Count: len(problems)}
+	p := &checkPage{Page: Page{Title: a.words.T("checklist.checking")}, Visit: k.Info().Scope, URL: url, Of: a.titleOf(k.Info()), Count: len(problems)}
+	progress, err := k.Progress(a.Context())
+	if err != nil {
+		return err
+	}
+	if len(progress) > 0 {
+		p.Open = progress[0].Open
+	}
 	for i, s := range all {
 		cs := checkSection{Number: i, Label: s.label}
 		for _, pr := range problems {
@@ -99,7 +108,11 @@ type blank struct {
 // blank writes a form down as it stands on paper: what is not asked of everybody is marked, nothing is computed.
 func (a *ask) blank(t *form.Template, n *form.Node) blank {
 	langs := formLanguages(t, a.words.Language)
-	b := blank{Key: fieldclient.ItemKey(t, n), Label: n.Label.In(langs...), Hint: n.Hint.In(langs...), Kind: n.Type, When: n.Relevant != ""}
+	key := fieldclient.ItemKey(t, n)
+	if strings.Contains(key, "/") { // a part of the item that stands above it
+		key = ""
+	}
+	b := blank{Key: key, Label: n.Label.In(langs...), Hint: n.Hint.In(langs...), Kind: n.Type, When: n.Relevant != ""}
 	switch n.Kind {
 	case form.KindGroup, form.KindForm:
 		b.Kind = "group"

@@ -143,6 +143,7 @@ func checklistOpen(a *ask) error {
 // versionPage is ui/version.html: what another version of the form would mean.
 type versionPage struct {
 	Page
+	Of      string // title of the checklist
 	URL     string
 	Info    fieldclient.ChecklistInfo
 	Others  []templateChoice
@@ -157,7 +158,7 @@ func checklistVersion(a *ask) error {
 		return err
 	}
 	info := k.Info()
-	p := &versionPage{Page: Page{Title: a.words.T("version.title")}, URL: url, Info: info, Current: info.Version}
+	p := &versionPage{Page: Page{Title: a.words.T("version.title")}, URL: url, Of: a.titleOf(info), Info: info, Current: info.Version}
 	all, err := a.client.Templates(a.Context())
 	if err != nil {
 		return err

@@ -13,7 +13,7 @@ import (
 type openingPage struct {
 	Page
 	Places  []option
-	Regions []string // of the places, where a visit has none of them
+	Regions []option // where the place is in none of the lists
 	Kinds   []string
 	Members []memberRow
 	Typed   map[string]string
@@ -45,12 +45,16 @@ func (a *ask) opening(status int, typed map[string]string, wrong string) error {
 	if err != nil {
 		return err
 	}
+	var named []string
 	for _, v := range places {
 		if v.Removed || v.AliasOf != nil {
 			continue
 		}
-		p.Places = append(p.Places, option{v.Entity.String(), strings.TrimPrefix(valueOf(v, "region")+" · "+valueOf(v, "name"), " · ")})
+		region := valueOf(v, "region")
+		named = append(named, region)
+		p.Places = append(p.Places, option{v.Entity.String(), strings.TrimPrefix(a.words.Region(region)+" · "+valueOf(v, "name"), " · ")})
 	}
+	p.Regions = a.regions(named...)
 	slices.SortFunc(p.Places, func(x, y option) int { return strings.Compare(x.Label, y.Label) })
 	if p.Members, err = a.members(a.PostForm["team"]); err != nil {
 		return err

@@ -24,6 +24,9 @@ func (w *words) value(kind, field, value string) string {
 	if err != nil {
 		return value
 	}
+	if kind == "facility" && field == "region" {
+		return w.Region(value)
+	}
 	switch f.Type {
 	case syncproto.TypeDate:
 		return w.Date(value)

@@ -116,7 +116,7 @@ func made() map[string]bool {
 	for _, k := range kinds {
 		out["add."+k.kind] = true
 		if len(k.group) > 0 || k.kind == "document" {
-			out["part."+k.kind] = true
+			out["part."+k.kind], out["hint."+k.kind] = true, true
 		}
 	}
 	for _, k := range []syncproto.Kind{syncproto.KindSet, syncproto.KindClear, syncproto.KindResolve, syncproto.KindEndorse, syncproto.KindErase, syncproto.KindCreate, syncproto.KindRemove, syncproto.KindRestore} {
@@ -150,6 +150,9 @@ func made() map[string]bool {
 	level, _ := consent.FieldNamed("level")
 	for _, l := range level.Codes {
 		out["consent.means."+l] = true
+	}
+	for _, r := range regionCodes {
+		out["region."+strings.ToLower(r)] = true
 	}
 	for _, g := range guides {
 		out["guide."+g] = true
@@ -262,6 +265,21 @@ func TestAmountsAreWrittenAsTheLanguageDoes(t *testing.T) {
 			if got := w.Amount(uint64(n)); got != text {
 				t.Errorf("%s, %d as progress counts it: got %q, want %q", language, n, got, text)
 			}
+		}
+	}
+}
+
+func TestRegionsHaveNames(t *testing.T) {
+	for language, want := range map[string]string{"kk": "Алматы қаласы", "ru": "город Алматы", "en": "Almaty city"} {
+		w, err := readWords(language)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := w.value("facility", "region", "KZ-75"); got != want {
+			t.Errorf("%s: got %q, want %q", language, got, want)
+		}
+		if got := w.Region("GE-TB"); got != "GE-TB" {
+			t.Errorf("%s: a region without a name is %q", language, got)
 		}
 	}
 }
