@@ -8,9 +8,11 @@ import (
 // waitingPage is ui/attention.html: everything that waits for a person, on all visits or one.
 type waitingPage struct {
 	VisitPage
-	One     bool // of one visit, inside its rail
-	Rows    []waitingRow
-	Blocked []fieldclient.Quarantined
+	One      bool // of one visit, inside its rail
+	Rows     []waitingRow
+	Blocked  []blockedWork
+	Deciders []string // who may decide on that
+	Decides  bool     // this person is one of them
 }
 
 // waitingRow is one field that waits, or a record that was removed and edited.
@@ -65,16 +67,13 @@ func (a *ask) waitingIn(p *waitingPage, scope syncproto.ScopeID) error {
 	for _, v := range views {
 		p.Rows = append(p.Rows, a.rowsOf(v, where)...)
 	}
-	blocked, err := a.client.Quarantine(a.Context(), scope)
-	if err != nil {
+	blocked, err := a.blockedIn(scope, where)
+	if err != nil || len(blocked) == 0 {
 		return err
 	}
-	for _, q := range blocked {
-		if q.Decision == "waiting" {
-			p.Blocked = append(p.Blocked, q)
-		}
-	}
-	return nil
+	p.Blocked, p.Decides = append(p.Blocked, blocked...), p.Decides || mayDecide(a.client, scope)
+	p.Deciders, err = a.deciders()
+	return err
 }
 
 func (a *ask) rowsOf(v fieldclient.View, where string) (out []waitingRow) {

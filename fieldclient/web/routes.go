@@ -104,7 +104,7 @@ func all() []door {
 		{"GET /at/{scope}/{entity}/{field}", member, fieldAt}, // at.go
 		{"POST /at/{scope}/{entity}/{field}/resolve", member, resolve},
 		{"POST /at/{scope}/{entity}/{field}/endorse", member, endorse},
-		{"GET /attention", member, attentionAll}, // attention.go
+		{"GET /attention", member, attentionAll}, // attention.go, quarantine.go
 		{"GET /visits/{visit}/attention", member, attentionOne},
 		{"GET /search", member, searchPage}, // search.go
 		{"POST /search", member, search},

@@ -82,6 +82,7 @@ type syncPage struct {
 	Server    string
 	Folders   []string // where a stick may be
 	Did       *courierDone
+	Blocked   int // changes that have no effect until a coordinator has decided
 }
 
 func syncScreen(a *ask) error { return a.syncing(nil) }
@@ -100,6 +101,10 @@ func (a *ask) syncing(did *courierDone) error {
 			return err
 		}
 		p.Total.Add(w)
+	}
+	var err error
+	if p.Blocked, err = a.blockedCount(); err != nil {
+		return err
 	}
 	return a.page("sync", p)
 }

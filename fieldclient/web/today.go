@@ -23,6 +23,7 @@ type todayPage struct {
 	Incidents int
 	Away      int // visits that were removed from this laptop
 	Waiting   int // records that wait for a person
+	Blocked   int // changes that have no effect until a coordinator has decided
 }
 
 // visitCard is one visit in the list.
@@ -84,6 +85,9 @@ func today(a *ask) error {
 		return err
 	}
 	p.Incidents, p.Away = len(incidents), len(c.Away())
+	if p.Blocked, err = a.blockedCount(); err != nil {
+		return err
+	}
 	return a.page("today", p)
 }
 

@@ -131,6 +131,9 @@ func made() map[string]bool {
 	for _, w := range []string{"exported", "imported", "delivered"} {
 		out["courier."+w] = true
 	}
+	for _, why := range quarantineReasons {
+		out["quarantine.why."+string(why)] = true
+	}
 	for _, w := range []string{"conflict", "review"} {
 		out["attention."+w] = true
 	}
