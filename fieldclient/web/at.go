@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"kua/fieldclient"
+	"kua/fieldclient/form"
 	"kua/syncproto"
 )
 
@@ -115,8 +116,11 @@ func resolve(a *ask) error {
 		return err
 	}
 	typed, reason := a.field("choice"), strings.TrimSpace(a.field("reason"))
+	var unread form.Code
 	if typed == "other" {
-		typed = strings.Trim(a.typedOther(t.Field), "\n")
+		if typed, unread = a.typed(t.Field); a.field("value") == "" {
+			typed = ""
+		}
 	} else if i, err := strconv.Atoi(typed); err == nil {
 		if typed, err = a.standing(t, i); err != nil {
 			return err
@@ -129,7 +133,9 @@ func resolve(a *ask) error {
 	}
 	value, err := t.Field.ParseValue(typed)
 	if err != nil {
-		page.Wrong = "field.wrong"
+		if page.Wrong = "field.wrong"; unread != "" {
+			page.Wrong = "checklist.problem." + string(unread)
+		}
 		return a.showField(http.StatusUnprocessableEntity, t, page)
 	}
 	if !a.client.May(t.Scope, syncproto.RightResolve|t.Field.Writer) {
@@ -139,13 +145,6 @@ func resolve(a *ask) error {
 		return err
 	}
 	return a.to("/at/%s/%s/%d", t.Scope, t.Entity, t.Field.ID)
-}
-
-func (a *ask) typedOther(f *syncproto.FieldSpec) string {
-	if f.Type == syncproto.TypeCodes {
-		return strings.Join(a.PostForm["value"], ",")
-	}
-	return a.field("value")
 }
 
 // standing returns the value of one of the answers that the page showed, in their order.

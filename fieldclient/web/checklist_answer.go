@@ -1,6 +1,7 @@
 package web
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"slices"
@@ -23,7 +24,7 @@ func checklistAnswer(a *ask) error {
 		return err
 	}
 	ref := form.Ref(a.field("place"))
-	ch, err := a.answerTyped(k)
+	ch, unread, err := a.answerTyped(k)
 	if err != nil {
 		return err
 	}
@@ -34,7 +35,7 @@ func checklistAnswer(a *ask) error {
 	problem := form.Code("")
 	switch {
 	case errors.Is(err, form.ErrBadValue):
-		problem, out.Changed = codeValue, []form.Ref{ref} // shown beside what was typed, which stays in its field
+		problem, out.Changed = cmp.Or(unread, codeValue), []form.Ref{ref} // shown beside what was typed, which stays in its field
 	case err != nil:
 		return err
 	}
@@ -45,21 +46,33 @@ func checklistAnswer(a *ask) error {
 	return a.changedPart(k, url, ref, at, out.Changed, problem)
 }
 
-// answerTyped reads which part of the answer was changed.
-func (a *ask) answerTyped(k *fieldclient.Checklist) (ch fieldclient.AnswerChange, err error) {
+// answerTyped reads which part of the answer was changed. unread says why what was typed is no number, where one is asked.
+func (a *ask) answerTyped(k *fieldclient.Checklist) (ch fieldclient.AnswerChange, unread form.Code, err error) {
 	yes := a.field("value") == "yes"
 	text := a.field("value")
 	switch a.field("part") {
 	case "value":
 		text = strings.Join(a.PostForm["value"], " ")
-		if a.field("comma") != "" { // people type 3,5 as well as 3.5
-			text = strings.ReplaceAll(strings.TrimSpace(text), ",", ".")
+		if kind := a.field("number"); kind != "" {
+			var number string
+			if number, unread = typedNumber(text, kind == "int"); unread == "" {
+				text = number
+			}
+		}
+		ch.Value = &text
+	case "rank":
+		it, err := k.Item(a.Context(), form.Ref(a.field("place")))
+		if err != nil {
+			return ch, "", err
+		}
+		if text, err = moved(it.View, a.field("move")); err != nil {
+			return ch, "", err
 		}
 		ch.Value = &text
 	case "silence":
 		s, ok := map[string]form.Silence{"none": form.None, "not-checked": form.NotChecked, "not-applicable": form.NotApplicable, "access-refused": form.AccessRefused}[text]
 		if !ok {
-			return ch, errNoPage
+			return ch, "", errNoPage
 		}
 		ch.Silence = &s
 	case "note":
@@ -81,18 +94,18 @@ func (a *ask) answerTyped(k *fieldclient.Checklist) (ch fieldclient.AnswerChange
 		}
 		ch.Links = &links
 	default:
-		return ch, errNoPage
+		return ch, "", errNoPage
 	}
 	if ch.Value != nil || ch.Silence != nil {
 		paper, err := a.paper(k)
 		if err != nil {
-			return ch, err
+			return ch, "", err
 		}
 		if paper {
 			ch.Transcribed = &paper
 		}
 	}
-	return ch, nil
+	return ch, unread, nil
 }
 
 // codeValue says that what was typed is no answer at all: it stays in its field, and nothing was saved.
@@ -136,8 +149,13 @@ func (a *ask) changedPart(k *fieldclient.Checklist, url string, ref form.Ref, at
 		q.Swap = r != ref
 		if r == ref {
 			q.Saved = time.Now().Format("15:04")
-			if problem != "" {
+			switch {
+			case problem != "":
 				q.Problem, q.Saved = problem, ""
+			case a.field("number") != "":
+				q.ReadAs = a.words.readAs(a.field("value"), q.Value)
+			case a.field("move") != "":
+				q.Moved = a.words.movedTo(q, a.field("move"))
 			}
 		}
 		p.Items = append(p.Items, q)

@@ -24,6 +24,8 @@ type asked struct {
 	Problem form.Code // "" where nothing is wrong with the answer
 	Words   string    // the form author's words for it
 	Saved   string    // the time, where it was saved just now
+	Moved   string    // where a choice of a ranking stands, where it was moved just now
+	ReadAs  string    // the number that it was read as, where it was typed in another way
 	Swap    bool      // it takes the place of one that a page shows
 	Paper   bool
 	Norms   []comparison // of what is measured
@@ -80,6 +82,11 @@ func (q asked) Number() string {
 
 // Problemname names what is wrong, for the catalogue.
 func (q asked) Problemname() string { return string(q.Problem) }
+
+// Kept reports whether an answer was saved in spite of what is wrong with it.
+func (q asked) Kept() bool {
+	return !slices.Contains([]form.Code{codeValue, codeNumber, codeWhole, codeKeys}, q.Problem)
+}
 
 // Trigger is when the browser sends the answer: a choice at once, a text a moment after the last key. Enter sends it too:
 // without that, the browser would leave the page for the answer.

@@ -215,7 +215,13 @@ func (a *ask) agreed(it fieldclient.GroupItem) (value string, silence form.Silen
 			}
 		}
 	case "other":
-		return strings.Join(a.PostForm["value"], " "), form.None, nil
+		value = strings.Join(a.PostForm["value"], " ")
+		if data := it.Node.Data; data == "int" || data == "decimal" {
+			if number, unread := typedNumber(value, data == "int"); unread == "" {
+				value = number
+			}
+		}
+		return value, form.None, nil
 	}
 	return "", form.None, errNoPage
 }

@@ -1,6 +1,7 @@
 package web
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -10,6 +11,7 @@ import (
 	"strings"
 
 	"kua/fieldclient"
+	"kua/fieldclient/form"
 	"kua/syncproto"
 )
 
@@ -36,6 +38,8 @@ type box struct {
 	Gate   bool                    // because it was sealed at the gate: a coordinator releases it
 	Fixed  bool                    // this person may not change it
 	Wrong  string                  // why what was typed was not saved, as the field says it
+	Unread form.Code               // why it is no number, where one is asked
+	ReadAs string                  // the number that it was read as, where it was typed in another way
 	Focus  bool
 	Help   bool // show the field's help
 }
@@ -179,7 +183,7 @@ func saveField(a *ask) error {
 	if err != nil {
 		return err
 	}
-	typed := a.typed(t.Field)
+	typed, unread := a.typed(t.Field)
 	err = a.saveTyped(a.Context(), t, kind, typed)
 	var wrong *typedWrongly
 	if err != nil && !errors.As(err, &wrong) {
@@ -195,7 +199,9 @@ func saveField(a *ask) error {
 	}
 	status := http.StatusOK
 	if wrong != nil {
-		b.Wrong, b.Value, status = wrong.Error(), typed, http.StatusUnprocessableEntity
+		b.Wrong, b.Value, b.Unread, status = wrong.Error(), typed, unread, http.StatusUnprocessableEntity
+	} else if t.Field.Type == syncproto.TypeInt || t.Field.Type == syncproto.TypeDecimal {
+		b.ReadAs = a.words.readAs(a.field("value"), typed)
 	}
 	if !a.htmx() {
 		return a.to("/at/%s/%s/%d", t.Scope, t.Entity, t.Field.ID)
@@ -203,19 +209,25 @@ func saveField(a *ask) error {
 	return a.render(status, a.s.screens.parts[a.words.Language], "field", b)
 }
 
-// typed returns what a form says of a field, as the vocabulary reads it.
-func (a *ask) typed(f *syncproto.FieldSpec) string {
+// typed returns what a form says of a field, as the vocabulary reads it. unread says why it is no number, where one is
+// asked.
+func (a *ask) typed(f *syncproto.FieldSpec) (value string, unread form.Code) {
+	value = strings.TrimRight(a.field("value"), "\n")
 	switch f.Type {
 	case syncproto.TypeCodes:
-		return strings.Join(a.PostForm["value"], ",")
+		return strings.Join(a.PostForm["value"], ","), ""
 	case syncproto.TypeTime:
-		return hours(a.field("value"))
+		return hours(value), ""
 	case syncproto.TypeBool:
-		if a.PostFormValue("value") == "" {
-			return "no"
+		return cmp.Or(value, "no"), ""
+	case syncproto.TypeInt, syncproto.TypeDecimal:
+		number, unread := typedNumber(value, f.Type == syncproto.TypeInt)
+		if unread != "" {
+			return value, unread
 		}
+		return number, ""
 	}
-	return strings.TrimRight(a.field("value"), "\n")
+	return value, ""
 }
 
 // hours reads a time of day as people type it in a hurry: 9:30, 9.30, 930, 9.

@@ -46,6 +46,19 @@
     }
   });
 
+  // A ranking is drawn anew with each move, and its rows change places: the keys stay with the button that was pressed.
+  document.addEventListener("click", e => {
+    if (!e.target.closest?.('.rank [aria-disabled="true"]')) return;
+    e.preventDefault();
+    e.stopImmediatePropagation();
+  }, true);
+  let pressed = null;
+  document.addEventListener("htmx:before:swap", () => { pressed = document.activeElement?.closest?.(".rank button")?.id ?? null; });
+  document.addEventListener("htmx:after:swap", () => {
+    if (pressed && document.activeElement === document.body) document.getElementById(pressed)?.focus();
+    pressed = null;
+  });
+
   document.addEventListener("kua:focus", e => {
     const id = e.detail?.value ?? e.detail;
     setTimeout(() => {
