@@ -78,14 +78,15 @@ var months = map[string][12]string{
 	"en": {"January", "February", "March", "April", "May", "June", "July", "August", "September", "October", "November", "December"},
 }
 
-// Day writes a date as the language does: 2026 ж. 23 қараша, 23 ноября 2026 г., 23 November 2026.
+// Day writes a date as the language does: 2026 ж. 23 қараша, 23 ноября 2026 г., 23 November 2026. No line ends before
+// a word that says nothing alone.
 func (w *words) Day(t time.Time) string {
 	month := months[w.Language][t.Month()-1]
 	switch w.Language {
 	case "kk":
-		return fmt.Sprintf("%d ж. %d %s", t.Year(), t.Day(), month)
+		return fmt.Sprintf("%d\u00a0ж. %d\u00a0%s", t.Year(), t.Day(), month)
 	case "ru":
-		return fmt.Sprintf("%d %s %d г.", t.Day(), month, t.Year())
+		return fmt.Sprintf("%d\u00a0%s %d\u00a0г.", t.Day(), month, t.Year())
 	}
 	return fmt.Sprintf("%d %s %d", t.Day(), month, t.Year())
 }

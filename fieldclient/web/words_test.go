@@ -236,7 +236,7 @@ func TestNumbersTakeTheFormOfTheLanguage(t *testing.T) {
 
 func TestDatesAreWrittenAsTheLanguageDoes(t *testing.T) {
 	day := time.Date(2026, 12, 1, 9, 5, 0, 0, time.UTC)
-	for language, want := range map[string]string{"kk": "2026 ж. 1 желтоқсан", "ru": "1 декабря 2026 г.", "en": "1 December 2026"} {
+	for language, want := range map[string]string{"kk": "2026\u00a0ж. 1\u00a0желтоқсан", "ru": "1\u00a0декабря 2026\u00a0г.", "en": "1 December 2026"} {
 		w, err := readWords(language)
 		if err != nil {
 			t.Fatal(err)
