@@ -32,6 +32,7 @@ func (b *builder) check() {
 		}
 	}
 	b.checkExpressions()
+	b.checkGraph()
 	if !slices.ContainsFunc(root.Children, func(n *Node) bool { return !n.Generated }) {
 		b.warnf(place{sheet: b.survey.Name}, "no-questions", "the form has no questions")
 	}
@@ -145,10 +146,7 @@ func (n *Node) expressions() []expression {
 
 func (b *builder) checkReferences(byName map[string][]*Node) {
 	for n := range b.t.Root.All() {
-		at := func(key string) place { return b.of(n, key) }
-		if n.Generated && n.Name == "instanceName" {
-			at = func(string) place { return place{sheet: "settings", column: "instance_name"} }
-		}
+		at := func(key string) place { return b.ofExpression(n, key) }
 		for _, e := range n.expressions() {
 			if !n.Generated || n.Row == 0 {
 				b.checkText(at(e.key), e.text, byName)
@@ -252,32 +250,4 @@ func (b *builder) checkTriggers(byName map[string][]*Node) {
 			}
 		}
 	}
-}
-
-// cycles finds one cycle for each set of nodes that wait for each other.
-func cycles(root *Node, waits map[*Node][]*Node) (out [][]*Node) {
-	const open, done = 1, 2
-	state := map[*Node]int{}
-	var path []*Node
-	var visit func(*Node)
-	visit = func(n *Node) {
-		state[n] = open
-		path = append(path, n)
-		for _, to := range waits[n] {
-			switch state[to] {
-			case open:
-				out = append(out, slices.Clone(path[slices.Index(path, to):]))
-			case 0:
-				visit(to)
-			}
-		}
-		path = path[:len(path)-1]
-		state[n] = done
-	}
-	for n := range root.All() {
-		if state[n] == 0 {
-			visit(n)
-		}
-	}
-	return out
 }

@@ -8,38 +8,25 @@ import (
 	"kua/fieldclient/form/expr"
 )
 
-// checkExpressions parses every expression of the form, and finds those that wait for each other.
+// checkExpressions parses every expression of the form, and reports paths that lead nowhere.
 func (b *builder) checkExpressions() {
-	calculations, conditions := map[*Node][]*Node{}, map[*Node][]*Node{}
+	led := map[string]bool{}
 	for n := range b.t.Root.All() {
 		for _, e := range n.expressions() {
 			if _, known := truth(e.text); !e.xpath || known {
 				continue
 			}
-			parsed := b.parse(n, e)
-			if parsed == nil {
-				continue
-			}
-			needs := b.needs(n, e, parsed)
-			switch {
-			case e.key == "calculation" && len(n.Trigger) == 0:
-				calculations[n] = append(calculations[n], needs...)
-			case e.key == "relevant":
-				conditions[n] = append(conditions[n], needs...)
+			if parsed := b.parse(n, e); parsed != nil {
+				b.checkPaths(n, e, parsed, led)
 			}
 		}
 	}
-	b.reportCycles("calculation", Error, calculations)
-	b.reportCycles("relevant", Warning, conditions)
 }
 
 // parse reads one expression. One that is no expression is an error; one that only uses what is not known here is
 // kept, with a warning.
 func (b *builder) parse(n *Node, e expression) *expr.Expr {
-	at := b.of(n, e.key)
-	if n.Name == "instanceName" && n.Generated {
-		at = place{sheet: "settings", column: "instance_name"}
-	}
+	at := b.ofExpression(n, e.key)
 	text, err := b.t.Resolve(e.text, n, e.key == "choice_filter")
 	var parsed *expr.Expr
 	if err == nil {
@@ -63,45 +50,47 @@ func (b *builder) parse(n *Node, e expression) *expr.Expr {
 	return nil
 }
 
-// needs are the questions whose answers an expression uses. A path to nowhere is reported.
-func (b *builder) needs(n *Node, e expression, parsed *expr.Expr) (out []*Node) {
-	for _, r := range parsed.References().Paths {
-		if e.key == "choice_filter" && !r.Absolute {
-			continue // a column of the choice
-		}
-		if b.walked > maxWalked {
-			return out
-		}
-		found := b.follow(n, r)
-		if len(found) == 0 && r.Absolute && !slices.ContainsFunc(r.Steps, func(s expr.Step) bool { return strings.HasPrefix(s.Name, "@") }) {
-			b.warnf(b.of(n, e.key), "unknown-path", "the path %s leads to no question; write ${name} instead", r.String())
-		}
-		if itself := !r.Absolute && r.Up == 0 && len(r.Steps) == 0; r.Use == expr.UseText && !itself { // once(…) looks at its own answer
-			out = append(out, found...)
-		}
+// ofExpression is the place of an expression's cell.
+func (b *builder) ofExpression(n *Node, key string) place {
+	if n.Name == "instanceName" && n.Generated {
+		return place{sheet: "settings", column: "instance_name"}
 	}
-	return out
+	return b.of(n, key)
 }
 
-// follow walks a path from a node.
-func (b *builder) follow(from *Node, r expr.Reference) []*Node {
-	root, at, steps := b.t.Root, []*Node{from}, r.Steps
-	if r.Absolute {
-		if len(steps) == 0 {
-			return []*Node{root}
+// checkPaths reports absolute paths to nowhere. What a path leads to is looked up once: led knows the answer.
+func (b *builder) checkPaths(n *Node, e expression, parsed *expr.Expr, led map[string]bool) {
+	for _, r := range parsed.References().Paths {
+		if !r.Absolute || slices.ContainsFunc(r.Steps, func(s expr.Step) bool { return strings.HasPrefix(s.Name, "@") }) {
+			continue
 		}
-		if !steps[0].Deep && steps[0].Name != "*" && steps[0].Name != root.Name {
-			return nil
+		path := r.String()
+		leads, known := led[path]
+		if !known {
+			if b.walked > maxWalked {
+				return
+			}
+			leads = b.leads(r)
+			led[path] = leads
 		}
-		at = []*Node{root}
-		if !steps[0].Deep {
-			steps = steps[1:]
+		if !leads {
+			b.warnf(b.of(n, e.key), "unknown-path", "the path %s leads to no question; write ${name} instead", path)
 		}
 	}
-	for range r.Up {
-		if at[0] = at[0].Parent; at[0] == nil {
-			return nil
-		}
+}
+
+// leads reports whether an absolute path leads to a question or section.
+func (b *builder) leads(r expr.Reference) bool {
+	root, steps := b.t.Root, r.Steps
+	if len(steps) == 0 {
+		return true
+	}
+	if !steps[0].Deep && steps[0].Name != "*" && steps[0].Name != root.Name {
+		return false
+	}
+	at := []*Node{root}
+	if !steps[0].Deep {
+		steps = steps[1:]
 	}
 	for _, s := range steps {
 		var next []*Node
@@ -114,14 +103,14 @@ func (b *builder) follow(from *Node, r expr.Reference) []*Node {
 			}
 		}
 		if at = next; len(at) == 0 || len(at) > maxFollowed {
-			return nil
+			return len(at) > 0
 		}
 	}
-	return at
+	return true
 }
 
 // maxFollowed bounds the questions that one path means, maxWalked those looked at for all paths of a form; what goes
-// beyond is not looked into for cycles.
+// beyond is taken to lead somewhere.
 const (
 	maxFollowed = 1000
 	maxWalked   = 20_000_000
@@ -137,16 +126,5 @@ func below(n *Node, deep bool) func(func(*Node) bool) {
 				return
 			}
 		}
-	}
-}
-
-func (b *builder) reportCycles(key string, severity Severity, waits map[*Node][]*Node) {
-	for _, cycle := range cycles(b.t.Root, waits) {
-		names := make([]string, len(cycle))
-		for i, n := range cycle {
-			names[i] = n.Name
-		}
-		at := b.of(cycle[0], key)
-		b.add(Issue{severity, at.sheet, at.row, at.column, "cycle", "this waits for itself: " + strings.Join(append(names, names[0]), " needs ")})
 	}
 }

@@ -3,14 +3,17 @@ package form
 import (
 	"errors"
 	"fmt"
-	"slices"
 	"strings"
 
 	"kua/fieldclient/form/expr"
 )
 
-// ErrCycle: expressions of the form wait for each other, so that none can be evaluated first.
-var ErrCycle = errors.New("expressions wait for each other")
+var (
+	// ErrCycle: expressions of the form wait for each other, so that none can be evaluated first.
+	ErrCycle = errors.New("expressions wait for each other")
+	// ErrTangled: the form's expressions read more answers of each other than are followed.
+	ErrTangled = errors.New("expressions read too many answers")
+)
 
 // Graph is what a template's expressions depend on, computed once for all filled forms. It does not change and may be
 // used from several goroutines.
@@ -46,7 +49,8 @@ type spec struct {
 	*Node
 	up      *spec
 	kids    []*spec
-	at      int // among the kids of up
+	named   map[string][]*spec // the kids, by name
+	at      int                // among the kids of up
 	depth   int
 	rules   [aspects]*rule
 	readers []reader
@@ -83,21 +87,22 @@ type action struct {
 	anchor *spec
 }
 
-// NewGraph makes a template's expressions ready. Expressions that wait for each other are refused with ErrCycle and
-// their names. An expression that cannot be evaluated is no error: Validate reports it wherever it would be needed.
+// NewGraph makes a template's expressions ready. A template that Import gave has none that wait for each other
+// (ErrCycle) or are too many to follow (ErrTangled). An expression that cannot be evaluated is no error: Validate
+// reports it wherever it would be needed.
 func NewGraph(t *Template) (*Graph, error) {
 	g := &Graph{t: t, specs: map[*Node]*spec{}, choiceRefs: map[string][]*spec{}}
 	document := &spec{Node: &Node{Kind: KindForm}}
 	g.root = g.spec(t.Root, document)
-	document.kids = []*spec{g.root}
+	document.kids, document.named = []*spec{g.root}, map[string][]*spec{t.Root.Name: {g.root}}
 	g.noteChoices()
 	for n := range t.Root.All() {
 		if s := g.specs[n]; s != nil {
 			g.prepare(s)
 		}
 	}
-	for _, r := range g.rules {
-		g.link(r)
+	if err := g.link(); err != nil {
+		return nil, fmt.Errorf("preparing form %s: %w", t.ID, err)
 	}
 	g.linkTriggers()
 	if err := g.sort(); err != nil {
@@ -107,13 +112,14 @@ func NewGraph(t *Template) (*Graph, error) {
 }
 
 func (g *Graph) spec(n *Node, up *spec) *spec {
-	s := &spec{Node: n, up: up, depth: up.depth + 1}
+	s := &spec{Node: n, up: up, depth: up.depth + 1, named: map[string][]*spec{}}
 	g.specs[n] = s
 	for _, c := range n.Children {
 		if c.Kind != KindFile {
 			k := g.spec(c, s)
 			k.at = len(s.kids)
 			s.kids = append(s.kids, k)
+			s.named[k.Name] = append(s.named[k.Name], k)
 		}
 	}
 	return s
@@ -223,30 +229,6 @@ func fileName(file string) (name, ext string) {
 	return file, ""
 }
 
-// link finds what a rule reads, and which rules must come before it.
-func (g *Graph) link(r *rule) {
-	if r.is == satisfies {
-		r.of.read(reader{r, r.of, expr.UseText}) // whether it says so or not
-	}
-	g.linkChoices(r)
-	for _, e := range r.expressions() {
-		refs := e.References()
-		r.speaks = r.speaks || refs.Language || len(refs.Instances) > 0 // lists have labels
-		if refs.Computed && !slices.Contains(g.loose, r) {
-			g.loose = append(g.loose, r)
-		}
-		for _, p := range refs.Paths {
-			self := !p.Absolute && p.Up == 0 && len(p.Steps) == 0
-			for _, s := range g.follow(r.of, p) {
-				s.read(reader{r, r.anchor(p), p.Use})
-				if !self || r.is == isRelevant && p.Use != expr.UsePlace { // once(…) looks at its own answer
-					g.order(r, s, p.Use)
-				}
-			}
-		}
-	}
-}
-
 // expressions are those of a rule: of a label, one for each reference in it.
 func (r *rule) expressions() (out []*expr.Expr) {
 	if r.expr != nil {
@@ -277,78 +259,6 @@ func (r *rule) anchor(p expr.Reference) *spec {
 	return at
 }
 
-func (s *spec) read(r reader) {
-	if !slices.Contains(s.readers, r) {
-		s.readers = append(s.readers, r)
-	}
-}
-
-// order puts before a rule all that decides what it reads at s. A repeat's count is not among it: forms let it depend on
-// answers in the repeat, and a change of it brings back the rules that it touches.
-func (g *Graph) order(r *rule, s *spec, use expr.Use) {
-	for up := s; up != nil; up = up.up {
-		if use == expr.UseText || up.Kind == KindRepeat || up.InRepeat() {
-			r.after(up.rules[isRelevant])
-		}
-	}
-	if use == expr.UseText {
-		r.after(s.rules[calculated])
-		for _, k := range s.kids {
-			g.below(r, k)
-		}
-	}
-}
-
-// below puts before a rule that reads a section all that its answers come from.
-func (g *Graph) below(r *rule, s *spec) {
-	s.read(reader{r, r.anchor(expr.Reference{Absolute: true}), expr.UseText})
-	r.after(s.rules[isRelevant])
-	r.after(s.rules[calculated])
-	for _, k := range s.kids {
-		g.below(r, k)
-	}
-}
-
-func (r *rule) after(o *rule) {
-	if o != nil && !slices.Contains(r.needs, o) {
-		r.needs = append(r.needs, o)
-	}
-}
-
-// follow gives the nodes that a path means from a node, whatever the instances.
-func (g *Graph) follow(from *spec, p expr.Reference) []*spec {
-	at := from
-	for range p.Up {
-		if at = at.up; at == nil {
-			return nil
-		}
-	}
-	if p.Absolute {
-		at = g.root.up
-	}
-	found := []*spec{at}
-	for _, step := range p.Steps {
-		var next []*spec
-		for _, s := range found {
-			next = s.descend(next, step)
-		}
-		found = next
-	}
-	return found
-}
-
-func (s *spec) descend(out []*spec, step expr.Step) []*spec {
-	for _, k := range s.kids {
-		if step.Name == "*" || k.Name == step.Name {
-			out = append(out, k)
-		}
-		if step.Deep {
-			out = k.descend(out, step)
-		}
-	}
-	return out
-}
-
 func (g *Graph) linkTriggers() {
 	for n := range g.t.Root.All() {
 		s := g.specs[n]
@@ -369,51 +279,4 @@ func (g *Graph) linkTriggers() {
 			from.fires = append(from.fires, &to)
 		}
 	}
-}
-
-// sort numbers the rules; it refuses those that wait for each other.
-func (g *Graph) sort() error {
-	const open, done = 1, 2
-	state := make(map[*rule]int, len(g.rules))
-	var path, sorted []*rule
-	var visit func(*rule) error
-	visit = func(r *rule) error {
-		state[r] = open
-		path = append(path, r)
-		for _, o := range r.needs {
-			switch state[o] {
-			case open:
-				return cycleError(path[slices.Index(path, o):])
-			case 0:
-				if err := visit(o); err != nil {
-					return err
-				}
-			}
-		}
-		path = path[:len(path)-1]
-		state[r] = done
-		r.order = len(sorted)
-		sorted = append(sorted, r)
-		return nil
-	}
-	for _, r := range g.rules {
-		if state[r] == 0 {
-			if err := visit(r); err != nil {
-				return err
-			}
-		}
-	}
-	g.rules = sorted
-	return nil
-}
-
-func cycleError(path []*rule) error {
-	var b strings.Builder
-	for _, r := range append(slices.Clone(path), path[0]) {
-		if b.Len() > 0 {
-			b.WriteString(" needs ")
-		}
-		fmt.Fprintf(&b, "%s of %s", aspectNames[r.is], r.of.Name)
-	}
-	return fmt.Errorf("%w: %s", ErrCycle, b.String())
 }

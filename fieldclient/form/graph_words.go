@@ -137,26 +137,3 @@ func (g *Graph) noteChoices() {
 		}
 	}
 }
-
-// linkChoices lets a rule be evaluated again when an answer changes that stands in the label of a choice which the rule
-// may read. It puts nothing before the rule: labels may be about what the rule computes.
-func (g *Graph) linkChoices(r *rule) {
-	if len(g.choiceRefs) == 0 {
-		return
-	}
-	of := map[string]bool{}
-	if r.is == worded {
-		of[r.of.List] = true
-	}
-	for _, e := range r.expressions() {
-		refs := e.References()
-		for list := range g.choiceRefs {
-			of[list] = of[list] || refs.Language || slices.Contains(refs.Instances, list)
-		}
-	}
-	for list := range of {
-		for _, s := range g.choiceRefs[list] {
-			s.read(reader{r, g.root.up, expr.UseText})
-		}
-	}
-}

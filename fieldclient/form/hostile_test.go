@@ -43,3 +43,23 @@ func TestLoadedAnswersMakeNoMoreThanTheBound(t *testing.T) {
 		t.Errorf("%d questions and sections were made, %d answers given back", again.items, len(homeless))
 	}
 }
+
+// Every question reads every other: two thousand of them would be four million links. The form is refused
+// where it is imported, at the row that was too much, and not met as a program that hangs where it is opened.
+func TestExpressionsThatReadWholeFormsAreRefusedWhereTheyAreTooMany(t *testing.T) {
+	for name, condition := range map[string]string{"below": "count(//*) > 1", "the whole form": "/data = ''", "all children": "count(/data/*) > 1"} {
+		t.Run(name, func(t *testing.T) {
+			rows := []string{"type|name|label|constraint"}
+			for i := range 2000 {
+				rows = append(rows, fmt.Sprintf("text|a%d|A|%s", i, condition))
+			}
+			_, issues := build(survey(rows...), "form", nil)
+			if got, ok := find(issues, "tangled"); !ok || got.Row < 300 || got.Row > 2000 || got.Column != "constraint" {
+				t.Errorf("got %v among %d problems", got, len(issues))
+			}
+			if _, issues := build(survey(rows[:300]...), "form", nil); HasErrors(issues) {
+				t.Errorf("three hundred questions are refused as well: %v", issues[0])
+			}
+		})
+	}
+}

@@ -131,21 +131,6 @@ func TestEveryFeatureFollowsTheAnswers(t *testing.T) {
 	}
 }
 
-func TestExpressionsThatWaitForEachOtherAreRefusedByName(t *testing.T) {
-	tmpl := mustBuild(t, survey("type | name | label | relevant", "text|first|A|${second} = 1", "text|second|B|${first} = 1"))
-	_, err := NewInstance(tmpl, testEnv)
-	if !errors.Is(err, ErrCycle) || !strings.Contains(err.Error(), "relevant of first needs relevant of second needs relevant of first") {
-		t.Errorf("got %v", err)
-	}
-}
-
-func TestACycleThroughACalculationIsRefused(t *testing.T) {
-	tmpl := mustBuild(t, survey("type | name | label | relevant | calculation", "text|a|A|${b} = 1", "calculate|b|||${a} + 1"))
-	if _, err := NewInstance(tmpl, testEnv); !errors.Is(err, ErrCycle) || !strings.Contains(err.Error(), "relevant of a needs calculation of b needs relevant of a") {
-		t.Errorf("got %v", err)
-	}
-}
-
 func TestAnotherLanguageChangesLabelsChoicesAndWhatIsCalculatedOfThem(t *testing.T) {
 	in := begin(t, "type | name | label::en | label::kk | calculation", "select_one r|r|Region|Аймақ", "calculate|c|||jr:choice-name(${r}, '${r}')", "calculate|l|||instance('r')/root/item[name = ${r}]/label",
 		"calculate|i|||jr:itext('r-0')", "text|only|Only English|", "choices", "list_name|name|label::en|label::kk", "r|n|North|Солтүстік")

@@ -170,7 +170,7 @@ func TestNumbersAndDatesAsText(t *testing.T) {
 func TestTwentyThousandRowsAreReadAndOneMoreIsNot(t *testing.T) {
 	rows := func(n int) []byte {
 		var b strings.Builder
-		b.WriteString(`<row><c t="inlineStr"><is><t>type</t></is></c><c t="inlineStr"><is><t>name</t></is></c><c t="inlineStr"><is><t>label</t></is></c><c t="inlineStr"><is><t>relevant</t></is></c></row>`)
+		b.WriteString(`<row><c t="inlineStr"><is><t>type</t></is></c><c t="inlineStr"><is><t>name</t></is></c><c t="inlineStr"><is><t>label</t></is></c><c t="inlineStr"><is><t>constraint</t></is></c></row>`)
 		for i := 1; i < n; i++ {
 			fmt.Fprintf(&b, `<row><c t="inlineStr"><is><t>integer</t></is></c><c t="inlineStr"><is><t>q%d</t></is></c><c t="inlineStr"><is><t>How many %d?</t></is></c><c t="inlineStr"><is><t>${q1} &gt; %d</t></is></c></row>`, i, i, i)
 		}
