@@ -14,6 +14,7 @@ import (
 	"syscall"
 	"testing"
 
+	"kua/internal/loopback"
 	"kua/lab/stage"
 )
 
@@ -206,22 +207,20 @@ func (w *World) run(who, program string, args ...string) string {
 // serve starts the server and waits until it says where it listens.
 func (w *World) serve() {
 	w.T.Helper()
-	listen := "127.0.0.1:0"
-	args := []string{"serve", "--data", w.path("server"), "--json", "--metrics", "", "--listen"}
-	if w.URL != "" { // laptops remember the address
-		listen = strings.TrimPrefix(w.URL, "http://")
-		args = append([]string{"serve", "--url", w.URL}, args[1:]...)
+	if w.URL == "" { // and kept: laptops remember the address
+		listen, err := loopback.Address()
+		must(w.T, err)
+		w.URL = "http://" + listen
 	}
-	w.server = exec.Command(filepath.Join(filepath.Dir(Build(w.T)), "kua-server"), append(args, listen)...)
+	w.server = exec.Command(filepath.Join(filepath.Dir(Build(w.T)), "kua-server"), "serve", "--data", w.path("server"), "--json", "--metrics", "",
+		"--listen", strings.TrimPrefix(w.URL, "http://"), "--url", w.URL)
 	out, err := w.server.StdoutPipe()
 	must(w.T, err)
 	must(w.T, w.server.Start())
 	w.T.Cleanup(w.StopServer)
-	line, err := bufio.NewReader(out).ReadBytes('\n')
-	if err != nil {
+	if _, err := bufio.NewReader(out).ReadBytes('\n'); err != nil {
 		w.T.Fatalf("the server did not start: %v", err)
 	}
-	w.URL = field(w.T, string(line), "url")
 }
 
 // StopServer ends the server: there is no network from then on.

@@ -9,10 +9,8 @@ import (
 	"context"
 	"crypto/rand"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"os"
 	"os/exec"
@@ -22,6 +20,7 @@ import (
 
 	"kua/fieldclient"
 	"kua/fieldclient/vault"
+	"kua/internal/loopback"
 	"kua/syncproto"
 )
 
@@ -84,10 +83,9 @@ type central struct {
 // newCentral makes the data of a server that will listen on a free port of loopback.
 func newCentral(t testing.TB) *central {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+	address, err := loopback.Address()
 	check(t, err)
-	s := &central{t: t, dir: filepath.Join(t.TempDir(), "server"), listen: l.Addr().String()}
-	check(t, l.Close())
+	s := &central{t: t, dir: filepath.Join(t.TempDir(), "server"), listen: address}
 	out, err := exec.Command(program, "init", "--data", s.dir, "--url", s.url(), "--json").Output()
 	check(t, err)
 	var made struct {
@@ -220,11 +218,6 @@ func laptopProcess(syncs bool, dir, scope string) error {
 		return err
 	}
 	c, err := fieldclient.Open(ctx, config(dir, nil), passphrase)
-	for try := 0; errors.Is(err, vault.ErrLocked) && try < 20; try++ {
-		// Between fork and exec a neighbour's process holds what the test holds open, this laptop's lock too.
-		time.Sleep(5 * time.Millisecond)
-		c, err = fieldclient.Open(ctx, config(dir, nil), passphrase)
-	}
 	if err != nil {
 		return err
 	}

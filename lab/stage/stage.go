@@ -16,6 +16,7 @@ import (
 
 	"kua/fieldclient"
 	"kua/fieldclient/vault"
+	"kua/internal/loopback"
 	"kua/server"
 	"kua/syncproto"
 )
@@ -58,7 +59,9 @@ func New(t testing.TB) *Stage {
 	unlimited := rate.Inf
 	cfg := server.Config{Dir: filepath.Join(dir, "server"), HighWater: filepath.Join(dir, "highwater"), Now: s.Now, Rand: s.Rand,
 		Limits: server.Limits{Device: unlimited, Address: unlimited, Enrol: unlimited, DeviceBurst: 1, AddressBurst: 1, EnrolBurst: 1}}
-	listener := listen(t, "127.0.0.1:0")
+	address, err := loopback.Address() // Restart needs it again
+	check(t, err)
+	listener := listen(t, address)
 	cfg.PublicURL = "http://" + listener.Addr().String()
 	setup, err := server.Init(context.Background(), cfg)
 	check(t, err)

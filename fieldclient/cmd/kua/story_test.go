@@ -15,6 +15,8 @@ import (
 	"testing"
 
 	"github.com/rogpeppe/go-internal/testscript"
+
+	"kua/internal/loopback"
 )
 
 func TestMain(m *testing.M) {
@@ -256,7 +258,7 @@ func pick(list []any, step string) any {
 // storyServer is the server of one story.
 type storyServer struct {
 	dir         string
-	url, listen string // known after the first start, and kept: laptops remember the URL
+	url, listen string // from the first start on, and kept: laptops remember the URL
 	running     *exec.Cmd
 }
 
@@ -282,14 +284,15 @@ func cmdServer(ts *testscript.TestScript, neg bool, args []string) {
 }
 
 func (s *storyServer) start(path string) error {
-	args := []string{"serve", "--data", s.dir, "--json", "--metrics", ""}
 	if s.url == "" {
-		args = append(args, "--listen", "127.0.0.1:0")
-	} else {
-		args = append(args, "--listen", s.listen, "--url", s.url)
+		listen, err := loopback.Address()
+		if err != nil {
+			return err
+		}
+		s.url, s.listen = "http://"+listen, listen
 	}
 	bin, _, _ := strings.Cut(path, string(filepath.ListSeparator))
-	s.running = exec.Command(filepath.Join(bin, "kua-server"), args...)
+	s.running = exec.Command(filepath.Join(bin, "kua-server"), "serve", "--data", s.dir, "--json", "--metrics", "", "--listen", s.listen, "--url", s.url)
 	var log bytes.Buffer
 	s.running.Stderr = &log
 	out, err := s.running.StdoutPipe()
@@ -299,15 +302,9 @@ func (s *storyServer) start(path string) error {
 	if err := s.running.Start(); err != nil {
 		return err
 	}
-	line, err := bufio.NewReader(out).ReadBytes('\n')
-	var ready struct{ URL, Listen string }
-	if err == nil {
-		err = json.Unmarshal(line, &ready)
-	}
-	if err != nil {
+	if _, err := bufio.NewReader(out).ReadBytes('\n'); err != nil { // it says where it listens
 		return errors.Join(fmt.Errorf("the server did not start: %w\n%s", err, log.Bytes()), s.stop())
 	}
-	s.url, s.listen = ready.URL, ready.Listen
 	return nil
 }
 

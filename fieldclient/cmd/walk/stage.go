@@ -13,6 +13,8 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+
+	"kua/internal/loopback"
 )
 
 // stage is where the walk plays: a temporary folder with a server and laptops.
@@ -199,22 +201,22 @@ func (s *stage) exec(env []string, name string, args ...string) (answer, int) {
 }
 
 func (s *stage) startServer() {
-	args := []string{"serve", "--data", s.path("server"), "--json", "--metrics", "127.0.0.1:0", "--listen", "127.0.0.1:0"}
-	if s.url != "" { // laptops remember the address
-		args = append(args[:len(args)-1], s.listen, "--url", s.url)
+	if s.url == "" { // and kept: laptops remember the address
+		var err error
+		s.listen, err = loopback.Address()
+		check(err)
+		s.url = "http://" + s.listen
 	}
-	s.serving = exec.Command(filepath.Join(s.bin, "kua-server"), args...)
+	s.serving = exec.Command(filepath.Join(s.bin, "kua-server"), "serve", "--data", s.path("server"), "--json",
+		"--metrics", "127.0.0.1:0", "--listen", s.listen, "--url", s.url)
 	var log bytes.Buffer
 	s.serving.Stderr = &log
 	out, err := s.serving.StdoutPipe()
 	check(err)
 	check(s.serving.Start())
-	line, err := bufio.NewReader(out).ReadBytes('\n')
-	if err != nil {
+	if _, err := bufio.NewReader(out).ReadBytes('\n'); err != nil { // it says where it listens
 		fail("the server did not start: %v\n%s", err, log.Bytes())
 	}
-	ready := answer{out: string(line)}
-	s.url, s.listen = ready.at("url"), ready.at("listen")
 }
 
 func (s *stage) stopServer() error {

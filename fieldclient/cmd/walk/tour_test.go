@@ -1,8 +1,6 @@
 package main
 
 import (
-	"fmt"
-	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -10,6 +8,8 @@ import (
 	"runtime"
 	"strings"
 	"testing"
+
+	"kua/internal/loopback"
 )
 
 var shellBlock = regexp.MustCompile("(?s)```sh\n(.*?)```")
@@ -35,11 +35,15 @@ func TestTheTourInTheReadmeRunsAsItStands(t *testing.T) {
 	for _, block := range shellBlock.FindAllStringSubmatch(tour, -1) {
 		script += block[1]
 	}
-	script = strings.ReplaceAll(script, "8440", freePort(t))
-	script = strings.Replace(script, "serve --data server", "serve --data server --listen 127.0.0.1:$PORT", 1)
+	address, err := loopback.Address()
+	if err != nil {
+		t.Fatal(err)
+	}
+	script = strings.ReplaceAll(script, "127.0.0.1:8440", address)
+	script = strings.Replace(script, "serve --data server", "serve --data server --listen "+address, 1)
 	cmd := exec.Command("bash", "-c", script)
 	cmd.Dir = root
-	cmd.Env = append(os.Environ(), "KUA_TEST_KDF=quick", "TMPDIR="+t.TempDir(), "PORT="+portOf(script))
+	cmd.Env = append(os.Environ(), "KUA_TEST_KDF=quick", "TMPDIR="+t.TempDir())
 	out, err := cmd.CombinedOutput()
 	if err != nil {
 		t.Fatalf("%v\n%s", err, out)
@@ -50,17 +54,3 @@ func TestTheTourInTheReadmeRunsAsItStands(t *testing.T) {
 		}
 	}
 }
-
-func freePort(t *testing.T) string {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	return fmt.Sprint(l.Addr().(*net.TCPAddr).Port)
-}
-
-var urlPort = regexp.MustCompile(`http://127\.0\.0\.1:(\d+)`)
-
-func portOf(script string) string { return urlPort.FindStringSubmatch(script)[1] }
