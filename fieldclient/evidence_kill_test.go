@@ -100,11 +100,11 @@ func TestAKillLosesNoEvidenceThatWasAcknowledged(t *testing.T) {
 	o.share()
 	visit := saule.visit()
 	acked := map[string]string{}
-	for range 15 {
+	for life := range 15 {
 		if err := saule.Client.Close(); err != nil {
 			t.Fatal(err)
 		}
-		saule.killed(visit, acked)
+		saule.killed(visit, acked, life%4)
 		saule.unlock()
 		named := map[string]bool{}
 		list, err := saule.Evidence(t.Context(), visit)
@@ -135,8 +135,8 @@ func TestAKillLosesNoEvidenceThatWasAcknowledged(t *testing.T) {
 	t.Logf("%d acknowledged over 15 kills", len(acked))
 }
 
-// killed runs a child, kills it at a random moment, and books what it acknowledged.
-func (l *laptop) killed(visit syncproto.ScopeID, acked map[string]string) {
+// killed runs a child, kills it at a random moment after some saves, and books what it acknowledged.
+func (l *laptop) killed(visit syncproto.ScopeID, acked map[string]string, saves int) {
 	l.t.Helper()
 	cmd := l.child(visit, "on", l.t.TempDir())
 	out, err := cmd.StdoutPipe()
@@ -147,14 +147,18 @@ func (l *laptop) killed(visit syncproto.ScopeID, acked map[string]string) {
 		l.t.Fatal(err)
 	}
 	lines := bufio.NewScanner(out)
-	for lines.Scan() {
+	for done := -1; lines.Scan(); {
 		text := lines.Text()
 		if text == "open" {
-			time.AfterFunc(time.Duration(mrand.IntN(120))*time.Millisecond, func() { cmd.Process.Kill() })
+			done = 0
 		}
 		var id, sum string
 		if n, _ := fmt.Sscanf(text, "saved %s %s", &id, &sum); n == 2 && len(sum) == 64 {
 			acked[id] = sum
+			done++
+		}
+		if done == saves {
+			time.AfterFunc(time.Duration(mrand.IntN(120))*time.Millisecond, func() { cmd.Process.Kill() })
 		}
 		if strings.Contains(text, "FAIL") || strings.Contains(text, "evidence_kill_test.go") {
 			l.t.Errorf("the child says: %s", text)
