@@ -13,6 +13,7 @@ import (
 	"runtime"
 	"strings"
 	"testing"
+	"time"
 
 	"kua/fieldclient"
 	"kua/fieldclient/vault"
@@ -203,6 +204,16 @@ func fakeBrowser(t *testing.T, name string) (path, told, alive string) {
 	return path, told, alive
 }
 
+// appears waits for a file.
+func appears(path string) {
+	for {
+		if _, err := os.Stat(path); err == nil {
+			return
+		}
+		time.Sleep(5 * time.Millisecond)
+	}
+}
+
 func TestTheBrowserGetsAProfileOfItsOwnAndNoToken(t *testing.T) {
 	for _, name := range []string{"chromium", "firefox"} {
 		t.Run(name, func(t *testing.T) {
@@ -215,11 +226,7 @@ func TestTheBrowserGetsAProfileOfItsOwnAndNoToken(t *testing.T) {
 			b := &Browser{path, name == "firefox"}
 			w, err := b.open(nil, file.path)
 			check(t, err)
-			for {
-				if _, err := os.Stat(told); err == nil {
-					break
-				}
-			}
+			appears(told)
 			args, err := os.ReadFile(told)
 			check(t, err)
 			env, err := os.ReadFile(told + ".env")
@@ -262,11 +269,7 @@ func TestTheBrowserIsClosedWithTheProgram(t *testing.T) {
 	ctx, stop := context.WithCancel(context.Background())
 	ended := make(chan error, 1)
 	go func() { ended <- h.Run(ctx) }()
-	for {
-		if _, err := os.Stat(told); err == nil {
-			break
-		}
-	}
+	appears(told)
 	stop()
 	check(t, <-ended)
 	select {
@@ -291,11 +294,7 @@ func TestClosingTheBrowserEndsTheProgram(t *testing.T) {
 	}}
 	ended := make(chan error, 1)
 	go func() { ended <- h.Run(context.Background()) }()
-	for {
-		if _, err := os.Stat(told); err == nil {
-			break
-		}
-	}
+	appears(told)
 	check(t, os.Remove(alive))
 	check(t, <-ended)
 	if _, err := os.Stat(h.window.profile); !os.IsNotExist(err) {

@@ -46,6 +46,11 @@ func last(lines <-chan string) (data string) {
 	return data
 }
 
+// waits lets the end take as long as this machine does, where nothing hangs.
+func (e *site) waits() {
+	e.s.last.patience, e.s.last.farewell, e.s.last.closing = time.Hour, time.Hour, time.Hour
+}
+
 func atWork(t testing.TB) (*person, *site) {
 	t.Helper()
 	m := newMechanism(t)
@@ -56,6 +61,7 @@ func atWork(t testing.TB) (*person, *site) {
 
 func TestALockEndsTheProcessAndHandsEachPageATicket(t *testing.T) {
 	p, e := atWork(t)
+	e.waits()
 	one, two := e.stream(), e.stream()
 	c := e.s.client.Load()
 	res, _ := e.post("/lock", url.Values{}, csrfHeader, e.csrf)
@@ -104,6 +110,7 @@ func TestASaveThatHasBegunIsFinishedBeforeTheLock(t *testing.T) {
 	ctx := context.Background()
 	scope, err := e.s.client.Load().OpenVisit(ctx, "KZ-75", []syncproto.PersonID{p.id}, map[string]string{"title": "Visit"})
 	check(t, err)
+	e.waits()
 	e.s.handling.Add(1) // as a request that is being answered
 	saved := make(chan error, 1)
 	e.s.end(EndLocked)
@@ -125,6 +132,8 @@ func TestASaveThatHasBegunIsFinishedBeforeTheLock(t *testing.T) {
 func TestALockWaitsForNoRequestThatNeverEnds(t *testing.T) {
 	p, e := atWork(t)
 	page := e.stream()
+	e.waits()
+	e.s.last.patience, e.s.last.unheard = time.Millisecond, time.Millisecond
 	e.s.handling.Add(1) // as a write to a stick that hangs
 	defer e.s.handling.Done()
 	e.s.end(EndLocked)
@@ -143,6 +152,9 @@ func TestWhatAPageStillSendsAtItsFarewellIsSavedAndNothingIsShown(t *testing.T) 
 	check(t, err)
 	e.get("/today")
 	page := e.stream()
+	e.waits()
+	sent := make(chan struct{})
+	e.s.last.flush = func() { <-sent }
 	e.s.end(EndLocked)
 	for l := range page {
 		if strings.HasPrefix(l, "data: ") {
@@ -155,6 +167,7 @@ func TestWhatAPageStillSendsAtItsFarewellIsSavedAndNothingIsShown(t *testing.T) 
 	if res, _ := e.post("/visits/"+scope.String()+"/records/observation", url.Values{"text": {"chlorine"}}); res.StatusCode >= 400 {
 		t.Errorf("what was typed in the last moment: %s", res.Status)
 	}
+	close(sent)
 	<-e.ended
 	c, err := fieldclient.Open(ctx, p.cfg, passphrase)
 	check(t, err)
@@ -201,6 +214,7 @@ func TestAWipeIsFinishedWhateverEndsTheScreensDuringTheCountdown(t *testing.T) {
 			e.s.grace = time.Hour
 			e.post("/wipe", url.Values{})
 			page := e.stream()
+			e.waits()
 			end(e)
 			if end := <-e.ended; end.Why != EndWiped || len(end.Tickets) != 0 {
 				t.Errorf("it ended with %+v", end)

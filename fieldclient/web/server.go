@@ -42,6 +42,7 @@ type Server struct {
 	cookie  string
 	mono    func() time.Duration // since the start, on a clock that nobody sets; it stands still while the machine sleeps
 	grace   time.Duration        // in which a wipe can be called off
+	last    spans                // how long the end may take
 	watch   *watch
 	running work    // a sync, one at a time
 	sync    syncing // how far it has come
@@ -93,7 +94,7 @@ func New(cfg Config, address string) (*Server, error) {
 	if err != nil {
 		return nil, fmt.Errorf("opening the screens: %w", err)
 	}
-	s := &Server{cfg: cfg, screens: screens, host: address, grace: wipeAfter, done: make(chan Ending, 1), ending: make(chan struct{}), answered: make(chan struct{}),
+	s := &Server{cfg: cfg, screens: screens, host: address, grace: wipeAfter, last: endSpans(), done: make(chan Ending, 1), ending: make(chan struct{}), answered: make(chan struct{}),
 		language: cfg.Language, streams: map[chan event]bool{}, launches: launches{until: map[[32]byte]time.Duration{}}}
 	var suffix [8]byte
 	s.random(suffix[:])
@@ -145,7 +146,7 @@ func (s *Server) Serve(ctx context.Context, l net.Listener) (Ending, error) {
 		end.Why = EndWiped
 	}
 	if end.Tickets = s.farewell(end.Why); s.watch.open() {
-		time.Sleep(flushSpan)
+		s.last.flush()
 	}
 	l.Close() // what comes from now on waits for the next process, where there is one
 	s.shut()
@@ -154,23 +155,31 @@ func (s *Server) Serve(ctx context.Context, l net.Listener) (Ending, error) {
 		end = Ending{Why: EndWiped}
 	}
 	close(s.answered)
-	within(farewellSpan, s.listening.Wait)
+	within(s.last.farewell, s.listening.Wait)
 	if failed := srv.Close(); !errors.Is(failed, net.ErrClosed) { // l is closed already
 		err = errors.Join(err, failed)
 	}
 	closed := make(chan error, 1)
-	if c := s.client.Swap(nil); c != nil && within(unheard, func() { closed <- c.Close() }) {
+	if c := s.client.Swap(nil); c != nil && within(s.last.closing, func() { closed <- c.Close() }) {
 		err = errors.Join(err, <-closed)
 	}
 	return end, err
 }
 
-// The times of the end. Their sum stays below farewellWait.
-const (
-	flushSpan = 300 * time.Millisecond // for open pages to send what was typed in the last moment
-	patience  = 3 * time.Second        // for requests that are being answered
-	unheard   = 2 * time.Second        // for what was broken off after that, and for closing what is open
-)
+// spans are the times of the end.
+type spans struct {
+	flush    func()        // waits for open pages to send what was typed in the last moment
+	patience time.Duration // for requests that are being answered
+	unheard  time.Duration // for what was broken off after that
+	farewell time.Duration // for pages to hear that the screens end
+	closing  time.Duration // for closing what is open
+}
+
+// endSpans returns the times that people get. Their sum stays below farewellWait.
+func endSpans() spans {
+	return spans{flush: func() { time.Sleep(300 * time.Millisecond) }, patience: 3 * time.Second, unheard: 2 * time.Second,
+		farewell: time.Second, closing: 2 * time.Second}
+}
 
 // finish lets what has begun come to its end. What takes longer than a save (a download that stalls, a stick that is slow)
 // is broken off: the screen looks locked already, and the keys must not stay in memory behind it.
@@ -184,9 +193,9 @@ func (s *Server) finish(srv *http.Server) {
 		s.saveRecording() // that a late request began
 	}()
 	over := func() { <-done }
-	if !within(patience, over) {
+	if !within(s.last.patience, over) {
 		_ = srv.Close() // ends reading, writing and the context of each request
-		within(unheard, over)
+		within(s.last.unheard, over)
 	}
 }
 
@@ -211,9 +220,6 @@ func (s *Server) shut() {
 	defer s.mu.Unlock()
 	s.isShut = true
 }
-
-// farewellSpan is how long pages may take to hear that the screens end.
-const farewellSpan = time.Second
 
 // within waits for fn, but not longer than d. It reports whether fn ended.
 func within(d time.Duration, fn func()) bool {
