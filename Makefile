@@ -4,6 +4,7 @@ STATICCHECK = honnef.co/go/tools/cmd/staticcheck@v0.8.2
 PLATFORMS   = linux/amd64 linux/arm64 windows/amd64 windows/arm64 darwin/amd64 darwin/arm64
 TIMEOUT     = 20m
 FUZZTIME    = 10s
+SIMTIME     = 10m
 # Property tests draw the same cases each time, so that a red run is about the change in it; make fuzz draws new ones.
 SEED        = 20261126
 CHECKS      = 1000
@@ -84,6 +85,7 @@ fuzz:
 			echo "$$pkg $$f"; $(product) test -run '^$$' -fuzz "^$$f\$$" -fuzztime $(FUZZTIME) $$pkg || exit 1; \
 		done; \
 	done
+	@if [ -f lab/go.mod ]; then go test -count=1 -v -timeout 2h -run Sim ./lab/sim -seeds 0 -budget $(SIMTIME) -first $$(date +%s); fi
 
 # Says what was tried, what passed, and why each other case is not supported or differs.
 conformance:

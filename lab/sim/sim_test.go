@@ -13,7 +13,7 @@ import (
 
 var (
 	oneSeed   = flag.Uint64("seed", 0, "replay this seed alone, twice")
-	moreSeeds = flag.Int("seeds", 0, "run this many seeds; 0 runs as many as fit into -budget")
+	moreSeeds = flag.Int("seeds", 20, "run this many seeds: by default the same ones each time, however fast the machine is; 0 runs as many as fit into -budget")
 	firstSeed = flag.Uint64("first", 1, "first seed of a run")
 	budget    = flag.Duration("budget", time.Minute, "time to spend where -seeds is 0")
 	dump      = flag.Bool("dump", false, "print what happened")
