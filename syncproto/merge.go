@@ -113,6 +113,7 @@ type entry struct {
 	op       *MergeOp
 	c        *Contribution
 	by       []*entry // what effectively supersedes it
+	named    *entry   // what listed it last
 	foreign  []*entry // what an ordinary edit of it retired of others'
 	endorsed bool
 	erasedBy []OpRef
@@ -136,7 +137,8 @@ type fold struct {
 }
 
 // Fold merges all contributions to one record. It is a pure function of their set: their order, and how they came,
-// cannot matter (docs/protocol.md §3, I1, I2). fates asks for RecordState.Fates.
+// cannot matter (docs/protocol.md §3, I1, I2). fates asks for RecordState.Fates. It takes time in proportion to the
+// operations and what they list, but for putting the result in order: nobody can make a record slow by more than they write.
 func Fold(contributions []Contribution, fates bool) RecordState {
 	f := fold{at: make(map[Target]*entry), fields: make(map[fieldKey][]*entry)}
 	f.collect(contributions)
@@ -249,11 +251,14 @@ func (f *fold) supersede(e *entry) {
 		switch {
 		case t.Dangling:
 			unknown++
-		case target == nil || target == e || !sameField(target, e):
+		case target == nil || target == e || target.named == e || !sameField(target, e):
 		case target.c.Person == e.c.Person:
 			own = append(own, target)
 		default:
-			foreign = appendOnce(foreign, target)
+			foreign = append(foreign, target)
+		}
+		if target != nil {
+			target.named = e
 		}
 	}
 	full := spec.role == roleSettle && e.c.Rights.Has(spec.right)
@@ -261,10 +266,10 @@ func (f *fold) supersede(e *entry) {
 		foreign = nil
 	}
 	for _, t := range own {
-		t.by = appendOnce(t.by, e)
+		t.by = append(t.by, e)
 	}
 	for _, t := range foreign {
-		t.by = appendOnce(t.by, e)
+		t.by = append(t.by, e)
 	}
 	if !full {
 		e.foreign = foreign
@@ -272,13 +277,6 @@ func (f *fold) supersede(e *entry) {
 }
 
 func sameField(a, b *entry) bool { return a.op.settles() && keyOf(a) == keyOf(b) }
-
-func appendOnce(list []*entry, e *entry) []*entry {
-	if slices.Contains(list, e) {
-		return list
-	}
-	return append(list, e)
-}
 
 // control applies endorsements and erasures, and lets a resolve stand for an endorsement of what it names.
 func (f *fold) control(e *entry) {
@@ -290,8 +288,10 @@ func (f *fold) control(e *entry) {
 	}
 	for _, t := range e.op.Targets {
 		target := f.at[t]
-		if ref, ok := f.waiting[t]; ok && erases && !slices.Contains(f.dropped[ref], e.ref) {
-			f.dropped[ref] = append(f.dropped[ref], e.ref)
+		if ref, ok := f.waiting[t]; ok && erases {
+			if by := f.dropped[ref]; len(by) == 0 || by[len(by)-1] != e.ref { // e may list it twice
+				f.dropped[ref] = append(by, e.ref)
+			}
 		}
 		if target == nil || t.Dangling {
 			continue
@@ -370,20 +370,16 @@ func (f *fold) removal(contributions []Contribution) {
 	if !f.state.Removed {
 		return
 	}
-	var standing []*entry
+	saw := newSight()
 	for _, e := range f.fields[fieldKey{field: FieldExistence}] {
 		if e.op.Kind == KindRemove && len(e.by) == 0 {
-			standing = append(standing, e)
+			f.look(saw, e)
 		}
 	}
 	forked := forkedFeeds(contributions)
 	for i := range f.entries {
 		e := &f.entries[i]
-		if !e.op.settles() || keyOf(e).field == FieldExistence {
-			continue
-		}
-		hides := func(r *entry) bool { return f.hides(r, e, forked[e.c.Feed]) }
-		if !slices.ContainsFunc(standing, hides) {
+		if e.op.settles() && keyOf(e).field != FieldExistence && !saw.hides(e, forked[e.c.Feed]) {
 			f.state.Edited = append(f.state.Edited, e.ref)
 		}
 	}
@@ -392,19 +388,64 @@ func (f *fold) removal(contributions []Contribution) {
 	}
 }
 
-// hides reports whether a standing removal covers an operation: it saw that operation, or a later one of the same
-// feed, and may hide it. On a forked feed a later one may be of the other branch, so only what is listed counts.
-func (f *fold) hides(removal, e *entry, forked bool) bool {
-	if len(e.by) == 0 && e.c.Person != removal.c.Person && !removal.c.Rights.Has(RightRemove) {
-		return false
+// sight is what the standing removals list, by whom: a removal hides what it saw, but answers of other people that stand
+// only where its author held the right to remove them.
+type sight struct {
+	all    seen // by anybody
+	rights seen // by right-holders
+	own    map[PersonID]seen
+}
+
+// seen is a set of operations, with the last of them on each feed.
+type seen struct {
+	listed map[*entry]bool
+	last   map[uint64]uint64 // sequence number by feed
+}
+
+func newSeen() seen { return seen{map[*entry]bool{}, map[uint64]uint64{}} }
+
+func newSight() *sight { return &sight{newSeen(), newSeen(), map[PersonID]seen{}} }
+
+// look adds what one standing removal lists.
+func (f *fold) look(s *sight, removal *entry) {
+	own, ok := s.own[removal.c.Person]
+	if !ok {
+		own = newSeen()
+		s.own[removal.c.Person] = own
 	}
-	return slices.ContainsFunc(removal.op.Targets, func(t Target) bool {
-		seen := f.at[t]
-		if seen == nil || forked {
-			return seen == e
+	for _, t := range removal.op.Targets {
+		target := f.at[t]
+		if target == nil {
+			continue
 		}
-		return seen.c.Feed == e.c.Feed && seen.op.Seq >= e.op.Seq
-	})
+		s.all.add(target)
+		own.add(target)
+		if removal.c.Rights.Has(RightRemove) {
+			s.rights.add(target)
+		}
+	}
+}
+
+func (s seen) add(e *entry) {
+	s.listed[e] = true
+	s.last[e.c.Feed] = max(s.last[e.c.Feed], e.op.Seq)
+}
+
+// has reports whether an operation, or a later one of the same feed, is in the set. On a forked feed a later one may be of
+// the other branch, so only what is listed counts.
+func (s seen) has(e *entry, forked bool) bool {
+	if forked {
+		return s.listed[e]
+	}
+	last, ok := s.last[e.c.Feed]
+	return ok && last >= e.op.Seq
+}
+
+func (s *sight) hides(e *entry, forked bool) bool {
+	if len(e.by) > 0 {
+		return s.all.has(e, forked)
+	}
+	return s.rights.has(e, forked) || s.own[e.c.Person].has(e, forked)
 }
 
 // forkedFeeds returns the feeds that are known to have forked.
