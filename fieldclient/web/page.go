@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"net/http"
 	"path"
+	"strconv"
 	"strings"
 	"time"
 
@@ -128,6 +129,7 @@ func (a *ask) render(status int, t *template.Template, name string, data any) er
 		return fmt.Errorf("rendering %s: %w", name, err)
 	}
 	a.w.Header().Set("Content-Type", "text/html; charset=utf-8")
+	a.w.Header().Set("Content-Length", strconv.Itoa(b.Len()))
 	a.w.WriteHeader(status)
 	_, _ = b.WriteTo(a.w) // a browser that went away is no failure of ours
 	return nil

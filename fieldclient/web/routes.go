@@ -148,7 +148,10 @@ func (s *Server) open(d door) http.Handler {
 				s.closed(w, http.StatusServiceUnavailable)
 				return
 			}
-			defer s.handling.Done()
+			defer func() {
+				_ = http.NewResponseController(w).Flush() // an end that waits for this answer closes its connection
+				s.handling.Done()
+			}()
 		}
 		if d.need != byItself && (r.Method != http.MethodGet || r.Header.Get("Sec-Fetch-Mode") == "navigate") { // what a page asks by itself is no sign of life
 			s.watch.touch()
