@@ -5,6 +5,7 @@ import (
 	"errors"
 
 	"kua/fieldclient/vault"
+	"kua/syncproto"
 )
 
 func stateRemembered(name string) string { return "remembered/" + name }
@@ -27,3 +28,7 @@ func (c *Client) Remembered(ctx context.Context, name string) (value string, err
 	}
 	return value, err
 }
+
+// TakenAlong is the name under which Remember keeps what a visit needs of other visits that may leave the laptop. It is
+// forgotten when the visit itself leaves.
+func TakenAlong(visit syncproto.ScopeID) string { return "taken-along/" + visit.String() }

@@ -353,7 +353,7 @@ func (c *Client) forgetVisits(ctx context.Context, p *packing) (map[syncproto.Sc
 			if why != "" {
 				continue
 			}
-			for _, name := range []string{stateFeed(scope), stateCursor(scope), stateUnread(scope), stateRedo(scope), stateRedacted(scope), stateGateBlobs(scope)} {
+			for _, name := range []string{stateFeed(scope), stateCursor(scope), stateUnread(scope), stateRedo(scope), stateRedacted(scope), stateGateBlobs(scope), stateRemembered(TakenAlong(scope))} {
 				if err := tx.Delete(name); err != nil {
 					return err
 				}

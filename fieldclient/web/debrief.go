@@ -18,6 +18,9 @@ type debriefPage struct {
 	All   bool // answers that nobody disputes are shown, too
 	Leads bool // this person may set the group's answer
 	Count int  // of what is not settled
+
+	Followups []followupRow // what the team noted of earlier recommendations
+	Unchecked int           // of them nobody has noted anything
 }
 
 // debriefList is one checklist with the items that are to be talked about.
@@ -58,6 +61,12 @@ func visitDebrief(a *ask) error {
 		return err
 	}
 	p := &debriefPage{VisitPage: v, All: a.URL.Query().Get("all") == "yes", Leads: a.client.May(v.Visit.ID, syncproto.RightLead)}
+	rows, err := a.followups(v)
+	if err != nil {
+		return err
+	}
+	p.Unchecked = unchecked(rows)
+	p.Followups = slices.DeleteFunc(rows, func(r followupRow) bool { return r.Boxes == nil })
 	lists, err := a.client.Checklists(a.Context(), v.Visit.ID)
 	if err != nil {
 		return err

@@ -19,7 +19,7 @@ var examples = map[string]paged{
 	"enrol": &enrolmentPage{}, "entry": &entryPage{}, "error": &errorPage{}, "locked": &lockedPage{}, "newvisit": &openingPage{},
 	"interviews": &interviewsPage{}, "interview": &interviewPage{}, "identity": &identityPage{}, "evidence": &evidencePage{}, "proof": &proofPage{}, "protect": &protectPage{},
 	"prepare": &preparePage{}, "records": &listPage{}, "recovery": &recoveryPage{}, "settings": &settingPage{}, "setup": &settingUpPage{},
-	"debrief": &debriefPage{}, "checklist": &checklistPage{}, "checklists": &checklistsPage{}, "check": &checkPage{}, "print": &printPage{}, "version": &versionPage{},
+	"debrief": &debriefPage{}, "followups": &followupsPage{}, "checklist": &checklistPage{}, "checklists": &checklistsPage{}, "check": &checkPage{}, "print": &printPage{}, "version": &versionPage{},
 	"today": &todayPage{}, "unlock": &unlockingPage{}, "wipe": &wipingPage{},
 }
 

@@ -17,7 +17,7 @@ type preparePage struct {
 	Facility *fieldclient.View // nil where the visit names none, or it is not known here
 	Facts    []fact
 	Earlier  []visitCard
-	Open     []openRecommendation
+	Open     []followupRow
 	Basis    []basis
 	Sectors  []string
 	Members  []memberRow // who is not on the team yet
@@ -26,15 +26,6 @@ type preparePage struct {
 }
 
 type fact struct{ Name, Value string }
-
-// openRecommendation is a recommendation of an earlier visit that nobody has settled.
-type openRecommendation struct {
-	Visit    visitCard
-	Text     string
-	Status   string
-	Due      string
-	Addresse string
-}
 
 // basis is one row of the table of legal bases: which article of which act says what, from when to when.
 type basis struct{ Sector, Role, Act, Article, From, To string }
@@ -85,6 +76,9 @@ func visitPrepare(a *ask) error {
 	if err := a.facility(p); err != nil {
 		return err
 	}
+	if p.Open, err = a.followups(v); err != nil {
+		return err
+	}
 	all, err := a.members(nil)
 	if err != nil {
 		return err
@@ -98,7 +92,7 @@ func visitPrepare(a *ask) error {
 	return a.page("prepare", p)
 }
 
-// facility adds what is known here of the place: its card, earlier visits, what was recommended and is still open.
+// facility adds what is known here of the place: its card and earlier visits.
 func (a *ask) facility(p *preparePage) error {
 	id, err := syncproto.ParseEntityID(valueOf(p.Record, "facility"))
 	if err != nil {
@@ -132,25 +126,7 @@ func (a *ask) facility(p *preparePage) error {
 			return err
 		}
 		p.Earlier = append(p.Earlier, card)
-		if err := a.openOf(p, card); err != nil {
-			return err
-		}
 	}
 	slices.SortFunc(p.Earlier, func(x, y visitCard) int { return strings.Compare(y.Date, x.Date) })
-	return nil
-}
-
-func (a *ask) openOf(p *preparePage, card visitCard) error {
-	views, err := a.client.Records(a.Context(), card.ID, "recommendation")
-	if err != nil {
-		return err
-	}
-	for _, r := range views {
-		status := valueOf(r, "status")
-		if r.Removed || status == "implemented" || status == "obsolete" {
-			continue
-		}
-		p.Open = append(p.Open, openRecommendation{card, valueOf(r, "text"), status, valueOf(r, "due"), valueOf(r, "addressee")})
-	}
 	return nil
 }

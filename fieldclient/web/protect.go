@@ -137,6 +137,9 @@ func travelLight(a *ask) error {
 	if err != nil {
 		return err
 	}
+	if err := a.takeAlong(p.VisitPage); err != nil {
+		return err
+	}
 	rep, err := a.client.TravelLight(a.Context(), []syncproto.ScopeID{p.Visit.ID})
 	if err != nil {
 		return err

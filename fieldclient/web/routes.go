@@ -56,6 +56,8 @@ func all() []door {
 		{"GET /visits/{visit}/entry", member, visitEntry},
 		{"GET /visits/{visit}/prepare", member, visitPrepare}, // prepare.go
 		{"POST /visits/{visit}/team", member, addToTeam},
+		{"GET /visits/{visit}/followups", member, visitFollowups}, // followup.go
+		{"POST /visits/{visit}/followups", member, checkRecommendation},
 		{"GET /visits/{visit}/protect", member, visitProtect}, // protect.go
 		{"POST /visits/{visit}/gate", member, setGate},
 		{"POST /visits/{visit}/release", member, releaseGate},

@@ -9,7 +9,7 @@ import (
 
 // parts are the parts of a visit in the order of its rail. A part shows as soon as there is a door for it:
 // GET /visits/{visit}/NAME in routes.go.
-var parts = []string{"prepare", "protect", "entry", "checklists", "observations", "documents", "interviews", "evidence", "debrief", "findings", "recommendations", "attention"}
+var parts = []string{"prepare", "protect", "entry", "followups", "checklists", "observations", "documents", "interviews", "evidence", "debrief", "findings", "recommendations", "attention"}
 
 // VisitPage is what every page of a visit has. A page's own struct embeds it instead of Page.
 type VisitPage struct {

@@ -27,6 +27,7 @@ func (w *World) sheets() []sheet {
 		{name: "new-visit", pattern: "/visits/new"},
 		{name: "prepare", pattern: "/visits/{visit}/prepare"},
 		{name: "entry", pattern: "/visits/{visit}/entry"},
+		{name: "followups", pattern: "/visits/{visit}/followups"},
 		{name: "observations", pattern: "/visits/{visit}/observations"},
 		{name: "documents", pattern: "/visits/{visit}/documents"},
 		{name: "protect", pattern: "/visits/{visit}/protect"},
