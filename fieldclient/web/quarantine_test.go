@@ -33,16 +33,17 @@ func TestWorkThatDoesNotCountYetIsSaidInPlainWords(t *testing.T) {
 	carry(t, aru.Client, saule.Client)
 	for p, says := range map[*person][]string{
 		saule: {"<strong>Aru</strong> · SIZO visit · 2 changes", "kua quarantine list"},
-		aru:   {"<strong>You, on this laptop</strong> · SIZO visit · 2 changes", "they decide: Saule."},
+		aru:   {"<strong>You, on this laptop</strong> · SIZO visit · 2 changes", " Saule.</p>"},
 	} {
 		e := unlockedSite(t, p)
+		en := e.s.screens.speaks["en"]
 		for _, path := range []string{"/today", "/sync"} {
 			_, body := e.get(path)
-			has(t, path, body, "2 changes do not count yet", `href="/attention#quarantine"`)
+			has(t, path, body, en.N("quarantine.count", 2), `href="/attention#quarantine"`)
 		}
 		for _, path := range []string{"/attention", "/visits/" + visit.String() + "/attention"} {
 			_, body := e.get(path)
-			has(t, path, body, append(says, `id="quarantine"`, "after a theft", "nothing of them is lost")...)
+			has(t, path, body, append(says, `id="quarantine"`, en.T("quarantine.why.late-after-revocation"), en.T("quarantine.safe"))...)
 		}
 	}
 }
