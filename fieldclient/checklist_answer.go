@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -21,6 +22,10 @@ type AnswerChange struct {
 	Links       *[]syncproto.EntityID // records of the visit that support the answer
 	Transcribed *bool                 // typed in later from paper
 	Minority    *string               // a minority view on the group's answer
+
+	// Seen are the statements that the person had before their eyes (Item.Seen): the change takes the place of these, and
+	// whatever else they have said stands beside it. nil is what stands when it is saved.
+	Seen []Seen
 }
 
 // Answered is what a saved change did to the form: the places whose value, relevance, state or words changed, the item
@@ -103,7 +108,16 @@ type pending struct {
 	rows    []*row
 	said    map[syncproto.EntityID]*saidItem
 	done    map[form.Ref]bool // places whose answer is among the changes
-	again   bool              // the form in memory has what was not saved: read it again
+	seen    []Seen            // what the person saw of the item that they answer; nil while other items are written
+	mine    []ownChange       // which of the changes are this person's own statements
+	again   bool              // the form in memory has what was not saved, or not all that stands: read it again
+}
+
+// ownChange is a change of a personal field.
+type ownChange struct {
+	said  *saidItem
+	field string
+	at    int // among the changes
 }
 
 func (k *Checklist) pending(ctx context.Context) *pending {
@@ -121,10 +135,15 @@ func (k *Checklist) save(ctx context.Context, ref form.Ref, ch AnswerChange, cha
 		}
 	}
 	for _, r := range append(slices.Clone(changed), k.defaults...) {
+		p.seen = nil
+		if r == ref {
+			p.seen = ch.Seen
+		}
 		if err := p.value(r, r == ref); err != nil {
 			return Saved{}, err
 		}
 	}
+	p.seen = ch.Seen
 	if ref != "" {
 		if err := p.further(ref, ch); err != nil {
 			return Saved{}, err
@@ -145,6 +164,7 @@ func (k *Checklist) save(ctx context.Context, ref form.Ref, ch AnswerChange, cha
 		k.said[id], k.items[itemKey{s.item, s.row}] = s, s
 	}
 	k.defaults, k.group = nil, nil
+	p.shown(saved)
 	if now := c.checklists.at(k.scope); now == k.moves+uint64(len(saved.Changesets)) && !p.again {
 		k.moves = now
 	} else {
@@ -267,22 +287,23 @@ func (p *pending) say(s *saidItem, v form.View) error {
 	case v.Value != "":
 		value = syncproto.AnswerValue(v.Value)
 	}
-	if err := p.set(s.record, name, value); err != nil {
+	if err := p.set(s, name, value); err != nil {
 		return err
 	}
 	if other == "medical" && p.k.may(syncproto.RightMedical) {
-		return p.takeBack(s.record, other)
+		return p.takeBack(s, other)
 	}
 	return nil
 }
 
 // takeBack ends what this person said in a field, where anything stands.
-func (p *pending) takeBack(record syncproto.EntityID, name string) error {
-	heads, err := p.k.c.heads(p.ctx, Target{Scope: p.k.scope, Entity: record, Field: fieldOf("answer", name)})
-	if err != nil || len(heads) == 0 {
+func (p *pending) takeBack(s *saidItem, name string) error {
+	refers, beside, err := p.refers(Target{Scope: p.k.scope, Entity: s.record, Field: fieldOf("answer", name)})
+	p.again = p.again || beside
+	if err != nil || len(refers) == 0 {
 		return err
 	}
-	return p.set(record, name, nil)
+	return p.set(s, name, nil)
 }
 
 // saidAt finds what was said at a place.
@@ -336,7 +357,8 @@ func (p *pending) further(ref form.Ref, ch AnswerChange) error {
 		}
 		texts["links"] = strings.Join(words, " ")
 	}
-	return p.setTexts(s.record, texts)
+	mine.Beside = slices.DeleteFunc(slices.Clone(mine.Beside), func(b SaidPart) bool { _, set := texts[b.Part]; return set })
+	return p.setTexts(s, texts)
 }
 
 func yesNo(b bool) string {
@@ -346,7 +368,7 @@ func yesNo(b bool) string {
 	return "no"
 }
 
-func (p *pending) setTexts(record syncproto.EntityID, texts map[string]string) error {
+func (p *pending) setTexts(s *saidItem, texts map[string]string) error {
 	kind, _ := syncproto.KindNamed("answer")
 	for i := range kind.Fields { // in one order: it is signed
 		f := &kind.Fields[i]
@@ -361,34 +383,90 @@ func (p *pending) setTexts(record syncproto.EntityID, texts map[string]string) e
 				return err
 			}
 		}
-		if err := p.set(record, f.Name, value); err != nil {
+		if err := p.set(s, f.Name, value); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// set gives a personal field of an answer a value; nil is "asked, no answer". It takes the place of what this person
-// can read of their own: what is sealed under a key that is not here stands beside it.
-func (p *pending) set(record syncproto.EntityID, name string, value []byte) error {
+// set gives a personal field of an answer a value; nil is "asked, no answer". It takes the place of what this person saw
+// of their own.
+func (p *pending) set(s *saidItem, name string, value []byte) error {
 	f := fieldOf("answer", name)
-	heads, err := p.k.c.heads(p.ctx, Target{Scope: p.k.scope, Entity: record, Field: f})
+	refers, beside, err := p.refers(Target{Scope: p.k.scope, Entity: s.record, Field: f})
 	if err != nil {
 		return err
 	}
-	ch := Change{Kind: syncproto.KindSet, Entity: record, Field: f.ID, Flags: f.Flags(), Value: value}
-	for _, h := range heads {
-		b, err := p.k.c.value(p.ctx, h)
-		if err != nil {
-			return err
-		}
-		if b != nil {
-			ch.Refers = append(ch.Refers, h)
-		}
-	}
+	p.again = p.again || beside
+	ch := Change{Kind: syncproto.KindSet, Entity: s.record, Field: f.ID, Flags: f.Flags(), Value: value, Refers: refers}
 	if value == nil {
 		ch.Kind = syncproto.KindClear
 	}
+	p.mine = append(p.mine, ownChange{s, name, len(p.changes)})
 	p.changes = append(p.changes, ch)
 	return nil
+}
+
+// refers returns what a change of an answer's field takes the place of, and whether anything that this person did not see
+// stands beside it then. What is sealed under a key that is not here is left alone.
+func (p *pending) refers(t Target) (refers []syncproto.OpRef, beside bool, err error) {
+	standing, err := p.k.c.heads(p.ctx, t)
+	if err != nil {
+		return nil, false, err
+	}
+	seen := standing
+	if p.seen != nil && t.Field.Name != "transcribed" { // a mark on the answer: nobody sees and changes it by itself
+		if t.Seen, err = p.k.c.seenOn(p.ctx, t, p.seen); err == nil {
+			seen, err = p.k.c.refers(p.ctx, t)
+		}
+		if err != nil {
+			return nil, false, err
+		}
+	}
+	for _, h := range seen {
+		b, err := p.k.c.value(p.ctx, h)
+		if err != nil {
+			return nil, false, err
+		}
+		if b != nil {
+			refers = append(refers, h)
+		}
+	}
+	beside = slices.ContainsFunc(standing, func(h syncproto.OpRef) bool { return !slices.Contains(seen, h) })
+	return refers, beside, nil
+}
+
+// partOf names the part of an answer that a field keeps: values of health experts are values.
+func partOf(field string) string {
+	if field == "medical" {
+		return "value"
+	}
+	return field
+}
+
+// shown notes what a screen shows of this person's answers now that they are saved.
+func (p *pending) shown(saved Saved) {
+	if len(saved.Changesets) != 1 {
+		p.again = true
+		return
+	}
+	now := map[*saidItem]map[string][]Seen{}
+	for _, m := range p.mine {
+		if now[m.said] == nil {
+			now[m.said] = map[string][]Seen{}
+		}
+		part := partOf(m.field)
+		now[m.said][part] = append(now[m.said][part], Seen{saved.Changesets[0], m.at})
+	}
+	for s, parts := range now {
+		was := s.seen
+		s.seen, s.beside = parts, maps.Clone(s.beside)
+		for part, seen := range was {
+			if _, ok := parts[part]; !ok {
+				s.seen[part] = seen
+			}
+		}
+		maps.DeleteFunc(s.beside, func(part string, _ []Seen) bool { _, ok := parts[part]; return ok }) // else it is read again
+	}
 }

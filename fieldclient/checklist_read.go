@@ -46,7 +46,7 @@ func (k *Checklist) read(ctx context.Context, name namer) error {
 
 // load reads the records and fills in the form of the person of this laptop. The caller holds whole.
 func (k *Checklist) load(ctx context.Context, name namer) error {
-	r := &checklistReader{c: k.c, k: k, name: name, rows: map[syncproto.EntityID]*row{}, said: map[syncproto.EntityID]*saidItem{}}
+	r := &checklistReader{c: k.c, k: k, name: name, rows: map[syncproto.EntityID]*row{}, said: map[syncproto.EntityID]*saidItem{}, ids: map[uint64]syncproto.ChangesetID{}}
 	if err := r.read(ctx); err != nil {
 		return err
 	}
@@ -77,6 +77,7 @@ type checklistReader struct {
 	rows   map[syncproto.EntityID]*row
 	said   map[syncproto.EntityID]*saidItem
 	strays []*saidItem
+	ids    map[uint64]syncproto.ChangesetID // by row
 }
 
 func (r *checklistReader) read(ctx context.Context) (err error) {

@@ -1,6 +1,7 @@
 package fieldclient
 
 import (
+	"bytes"
 	"context"
 	"slices"
 	"strings"
@@ -25,12 +26,20 @@ type Said struct {
 	// Also are other answers of the same person that stand beside this one: they answered on two laptops that had not
 	// met. Their next answer settles it.
 	Also []SaidValue `json:"also,omitempty"`
+	// Beside are the same of the other parts: a note, sources and so on that were written by who had not seen this one.
+	Beside []SaidPart `json:"beside,omitempty"`
 }
 
 // SaidValue is a value or a silence.
 type SaidValue struct {
 	Value   string       `json:"value,omitempty"`
 	Silence form.Silence `json:"silence,omitempty"`
+}
+
+// SaidPart is a part of an answer that is no value: a field of the vocabulary, and what it says as it is typed.
+type SaidPart struct {
+	Part string `json:"part"`
+	Text string `json:"text"`
 }
 
 // answered reports whether there is a value or a silence.
@@ -42,8 +51,10 @@ type saidItem struct {
 	item   string
 	row    syncproto.EntityID
 	by     map[syncproto.PersonID]*Said
-	agreed []Seen // what stands of the group's answer
-	values []Said // the same, read
+	seen   map[string][]Seen // what is shown of the person of this laptop, by part
+	beside map[string][]Seen // what of them stands beside it
+	agreed []Seen            // what stands of the group's answer
+	values []Said            // the same, read
 }
 
 // itemKey names an item within an instance of a repeat; row is zero outside repeats.
@@ -92,12 +103,8 @@ func (r *checklistReader) statements(ctx context.Context, s *saidItem, v replica
 		case spec.Name == "value" || spec.Name == "medical":
 			answers[f.Person] = append(answers[f.Person], f.Heads...)
 		case f.Personal:
-			b, ok, err := r.head(ctx, f.Heads)
-			if err != nil {
+			if err := r.part(ctx, s, f, spec); err != nil {
 				return err
-			}
-			if said := r.personal(s, f.Person); ok {
-				said.take(spec, b)
 			}
 		}
 	}
@@ -116,7 +123,7 @@ func (r *checklistReader) statements(ctx context.Context, s *saidItem, v replica
 
 func (r *checklistReader) answers(ctx context.Context, s *saidItem, heads map[syncproto.PersonID][]syncproto.Head) error {
 	for p, list := range heads {
-		if err := r.one(ctx, r.personal(s, p), list); err != nil {
+		if err := r.one(ctx, s, r.personal(s, p), list); err != nil {
 			return err
 		}
 	}
@@ -125,28 +132,29 @@ func (r *checklistReader) answers(ctx context.Context, s *saidItem, heads map[sy
 
 // one reads a person's answer. Where several stand, the newest is shown with the others beside it: no clock takes an
 // answer away.
-func (r *checklistReader) one(ctx context.Context, said *Said, heads []syncproto.Head) error {
-	var standing []syncproto.Head
-	var all []SaidValue
+func (r *checklistReader) one(ctx context.Context, s *saidItem, said *Said, heads []syncproto.Head) error {
+	var standing, shown []syncproto.Head
 	for _, h := range heads {
-		text, silence, ok := syncproto.AnswerOf(r.values[h.OpRef])
-		one := SaidValue{text, form.Silence(silence)}
-		if !ok || h.Kind == syncproto.KindClear || one == (SaidValue{}) {
-			continue
-		}
-		standing = append(standing, h)
-		if !slices.Contains(all, one) {
-			all = append(all, one)
+		if text, silence, ok := syncproto.AnswerOf(r.values[h.OpRef]); ok && h.Kind != syncproto.KindClear && (text != "" || silence != 0) {
+			standing = append(standing, h)
+		} else {
+			shown = append(shown, h) // it says nothing
 		}
 	}
 	b, ok, err := r.head(ctx, standing)
-	if err != nil || !ok {
+	if err != nil {
 		return err
 	}
-	text, silence, _ := syncproto.AnswerOf(b)
-	said.Value, said.Silence = text, form.Silence(silence)
-	for _, o := range all {
-		if o != (SaidValue{said.Value, said.Silence}) {
+	if ok {
+		text, silence, _ := syncproto.AnswerOf(b)
+		said.Value, said.Silence = text, form.Silence(silence)
+	}
+	for _, h := range standing {
+		text, silence, _ := syncproto.AnswerOf(r.values[h.OpRef])
+		o := SaidValue{text, form.Silence(silence)}
+		if o == (SaidValue{said.Value, said.Silence}) {
+			shown = append(shown, h)
+		} else if !slices.Contains(said.Also, o) {
 			said.Also = append(said.Also, o)
 		}
 	}
@@ -156,6 +164,70 @@ func (r *checklistReader) one(ctx context.Context, said *Said, heads []syncproto
 		}
 		return strings.Compare(a.Value, b.Value)
 	})
+	return r.see(ctx, s, said, "value", shown, heads)
+}
+
+// part reads another part of a person's answer, in the same way.
+func (r *checklistReader) part(ctx context.Context, s *saidItem, f *syncproto.FieldState, spec *syncproto.FieldSpec) error {
+	said := r.personal(s, f.Person)
+	var standing, shown []syncproto.Head
+	for _, h := range f.Heads {
+		if h.Kind != syncproto.KindClear && r.values[h.OpRef] != nil {
+			standing = append(standing, h)
+		} else {
+			shown = append(shown, h)
+		}
+	}
+	b, ok, err := r.head(ctx, standing)
+	if err != nil {
+		return err
+	}
+	if ok {
+		said.take(spec, b)
+	}
+	for _, h := range standing {
+		other := r.values[h.OpRef]
+		if bytes.Equal(other, b) || spec.Name == "transcribed" {
+			shown = append(shown, h)
+		} else if o := (SaidPart{spec.Name, partText(spec, other)}); !slices.Contains(said.Beside, o) {
+			said.Beside = append(said.Beside, o)
+		}
+	}
+	slices.SortFunc(said.Beside, func(a, b SaidPart) int { return strings.Compare(a.Part+"\x00"+a.Text, b.Part+"\x00"+b.Text) })
+	return r.see(ctx, s, said, spec.Name, shown, f.Heads)
+}
+
+// partText is a part of an answer as it is typed: words with blanks between them.
+func partText(spec *syncproto.FieldSpec, b []byte) string {
+	if spec.Name == "sources" || spec.Name == "links" {
+		return strings.Join(syncproto.WordsOf(b), " ")
+	}
+	return spec.FormatValue(b)
+}
+
+// see notes which statements of the person of this laptop a screen shows, and which stand beside them.
+func (r *checklistReader) see(ctx context.Context, s *saidItem, said *Said, part string, shown, all []syncproto.Head) error {
+	if said.Person != r.k.me {
+		return nil
+	}
+	if s.seen == nil {
+		s.seen, s.beside = map[string][]Seen{}, map[string][]Seen{}
+	}
+	for _, h := range all {
+		id, ok := r.ids[h.Changeset]
+		if !ok {
+			l, err := r.c.rep.Row(ctx, h.Changeset)
+			if err != nil {
+				return err
+			}
+			id, r.ids[h.Changeset] = l.ID, l.ID
+		}
+		if slices.Contains(shown, h) {
+			s.seen[part] = append(s.seen[part], Seen{id, h.Index})
+		} else {
+			s.beside[part] = append(s.beside[part], Seen{id, h.Index})
+		}
+	}
 	return nil
 }
 

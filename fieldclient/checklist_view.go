@@ -20,6 +20,8 @@ type Item struct {
 	Key     string             // the item's stable id
 	Record  syncproto.EntityID // of the answers; zero before anybody has answered
 	Mine    Said               // what this person says
+	Seen    map[string][]Seen  // what is shown of it, for the change that follows: by "value", "note", "sources", "urgent", "links", "minority"
+	Beside  map[string][]Seen  // what stands beside it (Said.Also, Said.Beside): who sees and settles both names these, too
 	Others  []Said             // what the other members say, by name
 	Agreed  []Said             // the group's answer; several where leaders differ
 	Medical bool               // for health experts only, and this person is none
@@ -127,7 +129,7 @@ func (k *Checklist) item(sh *sheet, p form.Part) Item {
 	it.Record, it.Agreed = s.record, s.values
 	for _, said := range s.by {
 		if said.Person == k.me {
-			it.Mine = *said
+			it.Mine, it.Seen, it.Beside = *said, s.seen, s.beside
 		} else {
 			it.Others = append(it.Others, *said)
 		}

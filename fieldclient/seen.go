@@ -61,6 +61,27 @@ type place struct {
 	person syncproto.PersonID
 }
 
+// seenOn returns what was seen on the field of a target, of a list that tells several fields of its record.
+func (c *Client) seenOn(ctx context.Context, t Target, list []Seen) ([]Seen, error) {
+	if len(list) > syncproto.MaxDots {
+		return nil, syncproto.Refuse(syncproto.CodeTooLarge, "%d statements seen, the limit is %d", len(list), syncproto.MaxDots)
+	}
+	out := []Seen{}
+	for _, s := range list {
+		switch _, err := c.seenAt(ctx, t, s); {
+		case errors.Is(err, errElsewhere):
+		case err != nil:
+			return nil, err
+		default:
+			out = append(out, s)
+		}
+	}
+	return out, nil
+}
+
+// errElsewhere says that a statement is not on the field beside which it is said to have been seen.
+var errElsewhere = errors.New("it is not on this field")
+
 // seenAt finds a statement on the field of a target, or on the same field of another record of the scope. Anything else
 // cannot have been on the person's screen beside this field.
 func (c *Client) seenAt(ctx context.Context, t Target, s Seen) (place, error) {
@@ -76,7 +97,7 @@ func (c *Client) seenAt(ctx context.Context, t Target, s Seen) (place, error) {
 		return place{}, err
 	}
 	if l.Scope != t.Scope || s.Index < 0 || s.Index >= len(cs.Ops) || !actsOn(cs.Ops[s.Index].Kind, cs.Ops[s.Index].Field, t.Field.ID) {
-		return place{}, fmt.Errorf("what was seen, operation %d of changeset %s, is not on the field %s", s.Index, s.Changeset, t.Field.Name)
+		return place{}, fmt.Errorf("what was seen, operation %d of changeset %s, beside the field %s: %w", s.Index, s.Changeset, t.Field.Name, errElsewhere)
 	}
 	return place{syncproto.OpRef{Changeset: uint64(l.Row), Index: s.Index}, cs.Ops[s.Index].Entity, l.Person}, nil
 }

@@ -15,19 +15,20 @@ import (
 // checklistPage is ui/checklist.html: one section of a checklist with its rail, or one question.
 type checklistPage struct {
 	Page
-	Visit    syncproto.ScopeID
-	List     fieldclient.ChecklistInfo
-	URL      string // of the checklist
-	Sections []railSection
-	Done     int // sections with nothing open
-	At       int // the section that is shown
-	Items    []asked
-	Only     *asked // in the mode of one question
-	Before   int    // in that mode: the questions around it, from 1; 0 where there is none
-	Behind   int
-	Paper    bool   // answers are being typed in from paper
-	Open     string // the id of the instance that stands open among many
-	Swap     bool   // the rail takes the place of one that a page shows
+	Visit     syncproto.ScopeID
+	List      fieldclient.ChecklistInfo
+	URL       string // of the checklist
+	Sections  []railSection
+	Done      int // sections with nothing open
+	At        int // the section that is shown
+	Items     []asked
+	Only      *asked // in the mode of one question
+	Before    int    // in that mode: the questions around it, from 1; 0 where there is none
+	Behind    int
+	Paper     bool   // answers are being typed in from paper
+	Open      string // the id of the instance that stands open among many
+	Refreshed *refreshed
+	Swap      bool // the rail takes the place of one that a page shows
 }
 
 // Prev and Next are the sections around the one that is shown.

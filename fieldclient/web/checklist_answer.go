@@ -28,6 +28,9 @@ func checklistAnswer(a *ask) error {
 	if err != nil {
 		return err
 	}
+	if ch.Seen, err = readSeen(a.PostForm["seen"]); err != nil {
+		return err
+	}
 	out, err := k.Answer(a.Context(), ref, ch)
 	if out.Ref != "" {
 		ref = out.Ref // where it is by now
@@ -43,7 +46,7 @@ func checklistAnswer(a *ask) error {
 	if err != nil {
 		return errNoPage
 	}
-	return a.changedPart(k, url, ref, at, out.Changed, problem)
+	return a.changedPart(k, url, ref, at, out, problem)
 }
 
 // answerTyped reads which part of the answer was changed. unread says why what was typed is no number, where one is asked.
@@ -118,7 +121,7 @@ var themes = []string{"visit", "treatment", "protection", "material", "regime", 
 const manyAtOnce = 60
 
 // changedPart answers with the question at ref and with whatever else changed and is on the page.
-func (a *ask) changedPart(k *fieldclient.Checklist, url string, ref form.Ref, at int, changed []form.Ref, problem form.Code) error {
+func (a *ask) changedPart(k *fieldclient.Checklist, url string, ref form.Ref, at int, out fieldclient.Answered, problem form.Code) error {
 	p, all, err := a.checklistPage(k, url)
 	if err != nil {
 		return err
@@ -131,7 +134,8 @@ func (a *ask) changedPart(k *fieldclient.Checklist, url string, ref form.Ref, at
 	if err != nil {
 		return err
 	}
-	for _, r := range topmost(changed) {
+	sh.wrote = out.Saved.Changesets
+	for _, r := range topmost(out.Changed) {
 		it, err := k.Item(a.Context(), r)
 		if err != nil || !shows(it) || at < 0 && r != ref {
 			continue
@@ -156,6 +160,9 @@ func (a *ask) changedPart(k *fieldclient.Checklist, url string, ref form.Ref, at
 				q.ReadAs = a.words.readAs(a.field("value"), q.Value)
 			case a.field("move") != "":
 				q.Moved = a.words.movedTo(q, a.field("move"))
+			}
+			if p.Refreshed, err = a.refresh(a.Context(), k, q); err != nil {
+				return err
 			}
 		}
 		p.Items = append(p.Items, q)
@@ -251,19 +258,9 @@ func checklistMore(a *ask) error {
 	if err != nil {
 		return err
 	}
-	m := &morePart{Q: asked{Item: it, ID: idOf(it.Lasting), URL: url, At: at}, Visit: k.Info().Scope}
-	for _, l := range links {
-		l.Chosen = slices.Contains(it.Mine.Links, l.ID)
-		m.Links = append(m.Links, l)
-	}
-	if it.Record != (syncproto.EntityID{}) {
-		m.Adder = a.adderFor(m.Visit, it.Record.String())
-		if m.Proofs, err = a.evidenceCards(m.Visit, &it.Record); err != nil {
-			return err
-		}
-	}
-	for _, s := range it.Sources() {
-		m.Sources = append(m.Sources, choice{s, slices.Contains(it.Mine.Sources, s)})
+	m, err := a.more(k, asked{Item: it, ID: idOf(it.Lasting), URL: url, At: at}, links)
+	if err != nil {
+		return err
 	}
 	return a.partOf("checklist", "more", m)
 }
@@ -276,6 +273,7 @@ type morePart struct {
 	Links   []link
 	Adder   evidenceAdder // takes a photo of what the question is about, once it has an answer
 	Proofs  []evidenceCard
+	Swap    bool // it takes the place of one that a page shows
 }
 
 type choice struct {

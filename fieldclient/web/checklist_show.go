@@ -32,6 +32,8 @@ type asked struct {
 	Closed  bool         // an instance of a repeat of which only Summary is shown
 	Summary string
 	Below   int // measurements in it that do not meet a norm
+	Twice   []twice
+	Wrote   []syncproto.ChangesetID // by the request that is answered
 }
 
 // comparison is a measurement held against one norm, in the language of the screens.
@@ -140,6 +142,9 @@ type shower struct {
 	crowded  bool   // what is shown now is one of many instances
 	norms    []checklists.Norm
 	problems map[form.Ref]form.Problem
+	words    *words
+	wrote    []syncproto.ChangesetID
+	labels   map[string]string // see twiceLabels; nil until asked for
 }
 
 // shows reports whether a question is on the screen: what people answer or read, and figures that norms are compared with.
@@ -163,7 +168,7 @@ func (sh *shower) compare(it fieldclient.Item) (out []comparison) {
 }
 
 func (a *ask) shower(k *fieldclient.Checklist, p *checklistPage) (*shower, error) {
-	sh := &shower{ctx: a.Context(), k: k, url: p.URL, at: p.At, paper: p.Paper, client: a.client, visit: p.Visit, language: a.words.Language, open: p.Open}
+	sh := &shower{ctx: a.Context(), k: k, url: p.URL, at: p.At, paper: p.Paper, client: a.client, visit: p.Visit, language: a.words.Language, words: a.words, open: p.Open}
 	var err error
 	if sh.norms, err = a.client.Norms(a.Context(), p.Visit); err != nil {
 		return nil, err
@@ -239,7 +244,7 @@ func (sh *shower) all(items []fieldclient.Item) ([]asked, error) {
 }
 
 func (sh *shower) one(it fieldclient.Item) (asked, error) {
-	q := asked{Item: it, ID: idOf(it.Lasting), URL: sh.url, At: sh.at, Paper: sh.paper}
+	q := asked{Item: it, ID: idOf(it.Lasting), URL: sh.url, At: sh.at, Paper: sh.paper, Wrote: sh.wrote}
 	if it.Whole {
 		q.ID += "w"
 		return q, nil
@@ -257,6 +262,9 @@ func (sh *shower) one(it fieldclient.Item) (asked, error) {
 		return q, err
 	}
 	q.Norms = sh.compare(it)
+	if err := sh.twice(&q); err != nil {
+		return q, err
+	}
 	if p, ok := sh.problems[it.Ref]; ok {
 		q.Problem, q.Words = p.Code, p.Message
 	}

@@ -3,7 +3,6 @@ package web
 import (
 	"errors"
 	"slices"
-	"strconv"
 	"strings"
 
 	"kua/fieldclient"
@@ -129,7 +128,7 @@ func (a *ask) debriefItem(k *fieldclient.Checklist, it fieldclient.GroupItem) (d
 		d.Agreed = append(d.Agreed, side{Said: s, Text: worded(it.View, s.Value)})
 	}
 	for _, s := range it.Seen {
-		d.Seen = append(d.Seen, s.Changeset.String()+":"+strconv.Itoa(s.Index))
+		d.Seen = append(d.Seen, markOf(s))
 	}
 	me, err := a.client.Person()
 	if err != nil {

@@ -97,7 +97,7 @@ func (a *ask) boxOf(v fieldclient.View, name string, options ...option) (*box, e
 // show takes over what stands on the field. Of different answers the person's own is the one that can be changed.
 func (b *box) show(f *fieldclient.FieldView, me syncproto.PersonID) {
 	for _, s := range fieldclient.SeenOf(*f) {
-		b.Seen = append(b.Seen, fmt.Sprintf("%s:%d", s.Changeset, s.Index))
+		b.Seen = append(b.Seen, markOf(s))
 	}
 	b.Review = len(f.Review)
 	if f.Conflict {
@@ -158,6 +158,9 @@ func (a *ask) target() (t fieldclient.Target, kind *syncproto.EntityKind, err er
 	t.Seen, err = readSeen(a.PostForm["seen"])
 	return t, kind, err
 }
+
+// markOf names a statement in a form, for readSeen.
+func markOf(s fieldclient.Seen) string { return fmt.Sprintf("%s:%d", s.Changeset, s.Index) }
 
 // readSeen reads what a box showed. It is never nil: whoever saw an empty field saw no answer.
 func readSeen(list []string) ([]fieldclient.Seen, error) {

@@ -423,3 +423,14 @@ func must(t testing.TB, err error) {
 		t.Fatal(err)
 	}
 }
+
+// Beside opens another tab in the same browser.
+func (b *Tab) Beside() *Tab {
+	b.T.Helper()
+	ctx, cancel := chromedp.NewContext(b.Context)
+	tab := &Tab{Context: ctx, T: b.T, Profile: b.Profile, Folder: b.Folder, own: b.own, close: cancel}
+	chromedp.ListenTarget(ctx, tab.hear)
+	must(b.T, chromedp.Run(ctx, network.Enable(), page.Enable(), audits.Enable()))
+	b.T.Cleanup(cancel)
+	return tab
+}

@@ -28,21 +28,31 @@
   // A swap changes what an element says, not what a person did to it. A choice that was taken back must look so, and what
   // was chosen since an answer was sent must not: its own answer comes next.
   let turn = 0;
-  const touched = new Map(), sent = new Map(); // by question: the turn of the last touch, and of the last that was sent
+  const touched = new Map(), answered = new Map(); // by question: the turn of the last touch, and of the last that was answered
   const idOf = el => el?.closest?.("[data-question]")?.id;
   for (const name of ["input", "change"]) {
-    document.addEventListener(name, e => touched.set(idOf(e.target), ++turn), true); // before htmx hears of it
+    document.addEventListener(name, e => { // before htmx hears of it
+      touched.set(idOf(e.target), ++turn);
+      if (name === "input") delete e.target.dataset.emptied;
+    }, true);
   }
-  document.addEventListener("htmx:before:request", e => {
-    const id = idOf(e.detail.ctx.sourceElement);
-    sent.set(id, touched.get(id));
+  document.addEventListener("htmx:config:request", e => {
+    const ctx = e.detail.ctx;
+    ctx.question = idOf(ctx.sourceElement);
+    ctx.turn = touched.get(ctx.question);
+    if (ctx.sourceElement.querySelector?.("[data-emptied]")) e.preventDefault(); // nobody has taken the silence back
   });
-  document.addEventListener("htmx:after:swap", () => {
+  document.addEventListener("htmx:after:swap", e => {
+    const ctx = e.detail.ctx;
+    if (ctx.question) answered.set(ctx.question, ctx.turn);
     for (const q of document.querySelectorAll("[data-question]")) {
-      if (touched.get(q.id) !== sent.get(q.id)) continue;
+      if (touched.get(q.id) !== answered.get(q.id)) continue;
       for (const el of q.querySelectorAll(".field input[type=radio], .field input[type=checkbox]")) el.checked = el.defaultChecked;
       if (!q.classList.contains("silent")) continue;
-      for (const el of q.querySelectorAll('.field [id^="i"]:is(input:not([type=checkbox]), textarea, select)')) el.value = "";
+      for (const el of q.querySelectorAll('.field [id^="i"]:is(input:not([type=checkbox]), textarea, select)')) {
+        if (el.value !== "") el.dataset.emptied = "";
+        el.value = "";
+      }
     }
   });
 
@@ -57,6 +67,30 @@
   document.addEventListener("htmx:after:swap", () => {
     if (pressed && document.activeElement === document.body) document.getElementById(pressed)?.focus();
     pressed = null;
+  });
+
+  // A form says which statements its person had before their eyes. One that waited for the answer to an earlier save of
+  // the same question says so anew; one that is being typed into has not shown what a swap brings, unless its own page
+  // wrote that.
+  const marks = form => [...form.querySelectorAll('input[name="seen"]')];
+  document.addEventListener("htmx:before:request", e => {
+    const form = e.detail.ctx.sourceElement, body = e.detail.ctx.request.body;
+    if (!form.matches?.("[data-question] form") || !(body instanceof URLSearchParams)) return;
+    body.delete("seen");
+    for (const m of marks(form)) body.append("seen", m.value);
+  });
+  let typing = [];
+  document.addEventListener("htmx:before:swap", () => {
+    typing = [...document.querySelectorAll('[data-question] [data-state="typing"] form')].map(form => [form, marks(form).map(m => m.value)]);
+  });
+  document.addEventListener("htmx:after:swap", () => {
+    for (const [form, knew] of typing) {
+      const now = marks(form), place = now[0]?.parentNode ?? form;
+      const known = new Set([...knew, ...now.filter(m => m.hasAttribute("data-own")).map(m => m.value)]);
+      for (const m of now) m.remove();
+      for (const value of known) place.append(Object.assign(document.createElement("input"), {type: "hidden", name: "seen", value}));
+    }
+    typing = [];
   });
 
   document.addEventListener("kua:focus", e => {
