@@ -195,6 +195,9 @@ func (c *Client) soundInterview(ctx context.Context, t Target, value []byte) err
 // sound refuses what the methodology does not allow to be said, judged by what this laptop knows: what others write
 // meanwhile shows as it is.
 func (c *Client) sound(ctx context.Context, t Target, value []byte) error {
+	if err := c.veiledAt(ctx, t); err != nil {
+		return err
+	}
 	if err := c.soundFinding(ctx, t, value); err != nil {
 		return err
 	}

@@ -24,8 +24,10 @@ const MaxEvidence = seal.MaxAttachment
 // Fields of the kind evidence that the program itself reads (docs/vocabulary.md).
 const (
 	evidenceKind       syncproto.Field = 2700
+	evidenceName       syncproto.Field = 2702
 	evidenceBlob       syncproto.Field = 2706
 	evidenceKey        syncproto.Field = 2707
+	evidenceCaption    syncproto.Field = 2708
 	evidenceRestricted syncproto.Field = 2711
 )
 

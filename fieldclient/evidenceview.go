@@ -121,6 +121,15 @@ func (c *Client) evidenceView(ctx context.Context, r replica.RecordView) (v Evid
 		return v, err
 	}
 	v.MayOpen = !v.Locked && (!v.Restricted || c.hasRight(r.Scope, syncproto.RightMedical))
+	for field, words := range map[syncproto.Field]*string{evidenceName: &v.Name, evidenceCaption: &v.Caption} {
+		veiled, err := c.veiled(ctx, r, field)
+		if err != nil {
+			return v, err
+		}
+		if veiled {
+			*words = ""
+		}
+	}
 	if h, ok := parseBlob(v.Blob); ok {
 		_, v.Held = c.vault.HasBlob(h)
 		if v.State, err = c.attachmentState(ctx, v.Scope, h); err != nil {

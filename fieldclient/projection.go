@@ -271,14 +271,12 @@ func (c *Client) Search(ctx context.Context, words string) ([]Found, error) {
 		if err != nil {
 			return nil, err
 		}
-		if h.Kind == "evidence" && !c.hasRight(h.Scope, syncproto.RightMedical) {
-			restricted, err := c.isRestricted(ctx, v)
-			if err != nil {
-				return nil, err
-			}
-			if restricted { // what it is called may say as much as what it shows
-				continue
-			}
+		veiled, err := c.veiled(ctx, v, h.field)
+		if err != nil {
+			return nil, err
+		}
+		if veiled { // not even found
+			continue
 		}
 		h.Current = v.State.Exists && v.State.Fates[h.ref].Kind == syncproto.FateHead
 		out = append(out, h.Found)

@@ -262,6 +262,9 @@ func (c *Client) Endorse(ctx context.Context, t Target) (Saved, error) {
 	if err != nil {
 		return Saved{}, err
 	}
+	if err := c.veiledAt(ctx, t); err != nil {
+		return Saved{}, fmt.Errorf("endorsing %s: %w", t.Field.Name, err)
+	}
 	f := v.State.Field(t.Field.ID)
 	if f == nil || len(f.Reviews) == 0 {
 		return Saved{}, fmt.Errorf("endorsing %s: nothing waits for it", t.Field.Name)

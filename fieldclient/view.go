@@ -19,6 +19,7 @@ type Statement struct {
 	Device    syncproto.DeviceID    `json:"device"`
 	Value     string                `json:"value"`
 	Locked    bool                  `json:"locked,omitempty"` // the visit key has not come to this laptop
+	Veiled    bool                  `json:"veiled,omitempty"` // there are words, and they are not for this person
 	Gate      bool                  `json:"gate,omitempty"`   // locked, because it was sealed at the gate: see ReleaseGate
 	Written   int64                 `json:"written"`          // Unix milliseconds by the author's clock
 	Corrected int64                 `json:"corrected"`        // the same by the author's last contact with a server; 0 unknown
@@ -274,7 +275,19 @@ func (c *Client) statement(ctx context.Context, r replica.RecordView, ref syncpr
 		}
 		st.By = append(st.By, b.ID.String())
 	}
-	return st, c.fill(ctx, &st, cs, l, spec)
+	if spec != nil {
+		if st.Veiled, err = c.veiled(ctx, r, spec.ID); err != nil {
+			return st, err
+		}
+	}
+	if err := c.fill(ctx, &st, cs, l, spec); err != nil || st.Reason == "" {
+		return st, err
+	}
+	veiled, err := c.veiled(ctx, r, ReasonField)
+	if veiled {
+		st.Reason = ""
+	}
+	return st, err
 }
 
 // times writes device time and corrected time side by side, never one blended figure (docs/protocol.md §4).
@@ -291,8 +304,8 @@ func (c *Client) fill(ctx context.Context, st *Statement, cs *syncproto.Changese
 	if err != nil {
 		return err
 	}
-	st.raw = raw
-	if raw != nil && spec != nil {
+	st.raw, st.Veiled = raw, st.Veiled && raw != nil
+	if raw != nil && spec != nil && !st.Veiled {
 		st.Value = spec.FormatValue(raw)
 		if spec.ID == evidenceKey {
 			st.Value = "(sealed)"

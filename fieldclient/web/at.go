@@ -87,6 +87,7 @@ func (a *ask) showField(status int, t fieldclient.Target, p *fieldPage) error {
 	if p.Box, err = a.boxOf(v, t.Field.Name, a.optionsOf(t.Field)...); err != nil {
 		return err
 	}
+	p.MayResolve, p.MayEndorse = p.MayResolve && !p.Box.Veiled, p.MayEndorse && !p.Box.Veiled
 	if p.History, err = a.client.History(a.Context(), t); err != nil {
 		return err
 	}

@@ -292,14 +292,6 @@ type link struct {
 // linkable gives the interviews, documents, evidence and observations of a visit.
 func linkable(ctx context.Context, c *fieldclient.Client, scope syncproto.ScopeID) ([]link, error) {
 	var out []link
-	closed := map[syncproto.EntityID]bool{} // what a file is called may say as much as what it shows
-	proofs, err := c.Evidence(ctx, scope)
-	if err != nil {
-		return nil, err
-	}
-	for _, e := range proofs {
-		closed[e.Record] = e.Restricted && !e.MayOpen
-	}
 	for _, kind := range [][2]string{{"interview", "pseudonym"}, {"document", "title"}, {"evidence", "name"}, {"observation", "text"}} {
 		views, err := c.Records(ctx, scope, kind[0])
 		if err != nil {
@@ -310,7 +302,7 @@ func linkable(ctx context.Context, c *fieldclient.Client, scope syncproto.ScopeI
 				continue
 			}
 			label := []rune(valueOf(v, kind[1]))
-			if closed[v.Entity] {
+			if len(label) == 0 {
 				label = []rune(v.Entity.String()[:8])
 			}
 			if len(label) > 60 {

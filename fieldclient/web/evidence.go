@@ -46,9 +46,6 @@ func (a *ask) evidenceCard(v fieldclient.EvidenceView) evidenceCard {
 	c := evidenceCard{EvidenceView: v, URL: "/visits/" + v.Scope.String() + "/evidence/" + v.Record.String()}
 	c.Picture = v.MayOpen && v.Held && slices.Contains(pictured, v.Media)
 	c.Sealed = v.Locked && v.Blob == ""
-	if v.Restricted && !v.MayOpen { // what it shows may say as much as the picture
-		c.Caption, c.Name = "", ""
-	}
 	return c
 }
 
@@ -111,10 +108,8 @@ func evidenceOf(a *ask) error {
 	p := &proofPage{VisitPage: vp, Card: a.evidenceCard(one), Health: a.client.May(vp.Visit.ID, syncproto.Rights(syncproto.RightMedical))}
 	p.Title = a.words.T("evidence.one")
 	p.Sound = soundMedia(one.Media) != "" && one.MayOpen && one.Held
-	if !one.Restricted || one.MayOpen {
-		if p.Caption, err = a.boxOf(v, "caption"); err != nil {
-			return err
-		}
+	if p.Caption, err = a.boxOf(v, "caption"); err != nil {
+		return err
 	}
 	if p.Consent, err = a.boxOf(v, "consent"); err != nil {
 		return err

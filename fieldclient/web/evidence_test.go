@@ -342,16 +342,22 @@ func TestARecordingEndsWithItsCardAndCanBeHeard(t *testing.T) {
 func TestWhatIsForHealthExpertsIsNotShownToOthers(t *testing.T) {
 	c := newCorridor(t, syncproto.RoleMonitor, 2)
 	c.get(c.path + "/evidence")
-	res, card := c.upload(bytes.NewReader(photo(t, "x")), map[string]string{"restricted": "yes"}, c.csrf)
+	res, card := c.upload(bytes.NewReader(photo(t, "x")), nil, c.csrf)
 	if res.StatusCode != http.StatusOK {
 		t.Fatalf("adding: %s", res.Status)
 	}
 	at := regexp.MustCompile(c.path + `/evidence/[0-9a-f-]{36}`).FindString(card)
 	c.set(at, "evidence", "caption", "burns on the left arm")
-	for _, path := range []string{c.path + "/evidence", at} {
+	caption := regexp.MustCompile(`/at/[^"]+/2708`).FindString(c.page(at))
+	c.set(at, "evidence", "restricted", "yes")
+	for _, path := range []string{c.path + "/evidence", at, caption, strings.TrimSuffix(caption, "2708") + "2702"} {
 		body := c.page(path)
 		has(t, path, body, "For health experts only")
 		hasNot(t, path, body, "burns", "/picture/", "cell.jpg")
+	}
+	for _, word := range []string{"burns", "cell"} {
+		_, body := c.post("/search", url.Values{"words": {word}})
+		hasNot(t, "the search for "+word, body, "left arm", "cell.jpg")
 	}
 	if res, _ := c.get(at + "/picture/view"); res.StatusCode != http.StatusForbidden {
 		t.Errorf("the picture: %s", res.Status)

@@ -36,6 +36,7 @@ type box struct {
 	Review int                     // replacements that wait for an endorsement
 	Locked bool                    // there is something, and its key is not here
 	Gate   bool                    // because it was sealed at the gate: a coordinator releases it
+	Veiled bool                    // there are words, and they are not for this person
 	Fixed  bool                    // this person may not change it
 	Wrong  string                  // why what was typed was not saved, as the field says it
 	Unread form.Code               // why it is no number, where one is asked
@@ -112,7 +113,8 @@ func (b *box) show(f *fieldclient.FieldView, me syncproto.PersonID) {
 			shown = h
 		}
 	}
-	b.Value, b.Saved, b.Locked, b.Gate = shown.Value, shown.Written, shown.Locked, shown.Gate
+	b.Value, b.Saved, b.Locked, b.Gate, b.Veiled = shown.Value, shown.Written, shown.Locked, shown.Gate, shown.Veiled
+	b.Fixed = b.Fixed || b.Veiled
 	if shown.Person != me {
 		b.Author = shown.Name
 	}

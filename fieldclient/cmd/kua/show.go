@@ -80,6 +80,8 @@ func statementValue(s fieldclient.Statement) string {
 	switch {
 	case s.Kind == syncproto.KindCreate || s.Kind == syncproto.KindRemove || s.Kind == syncproto.KindRestore:
 		return "(" + s.Kind.String() + ")"
+	case s.Veiled:
+		return "(for health experts only)"
 	case s.Gate:
 		return "(sealed at the gate: `kua gate release`, by somebody outside, gives it back)"
 	case s.Locked:
