@@ -216,7 +216,7 @@ func field(ts *testscript.TestScript, path string) string {
 }
 
 // lookup follows a path such as 0.fields.summary.heads.0.value. In a list, a word picks the first entry that has it as
-// its field, name or kind.
+// its field, name, kind, title or record.
 func lookup(ts *testscript.TestScript, path string) any {
 	dec := json.NewDecoder(strings.NewReader(ts.ReadFile("stdout")))
 	dec.UseNumber()
@@ -246,7 +246,7 @@ func pick(list []any, step string) any {
 	}
 	for _, e := range list {
 		m, _ := e.(map[string]any)
-		for _, key := range []string{"field", "name", "kind", "title"} {
+		for _, key := range []string{"field", "name", "kind", "title", "record"} {
 			if m[key] == step {
 				return e
 			}
