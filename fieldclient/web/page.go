@@ -61,7 +61,7 @@ func readScreens() (*screens, error) {
 // functions are what templates may call.
 func functions(w *words) template.FuncMap {
 	return template.FuncMap{
-		"t": w.T, "n": w.N, "has": w.Has, "day": w.Day, "date": w.Date, "moment": w.Moment, "clock": w.Clock, "span": w.Span, "amount": w.Amount, "region": w.Region,
+		"t": w.T, "n": w.N, "has": w.Has, "day": w.Day, "date": w.Date, "moment": w.Moment, "clock": w.Clock, "span": w.Span, "amount": w.Amount, "region": w.Region, "version": w.Version,
 		"language":  func() string { return w.Language },
 		"languages": func() []string { return Languages },
 		"word":      func(parts ...string) string { return w.T(strings.Join(parts, ".")) },

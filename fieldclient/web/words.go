@@ -100,6 +100,14 @@ func (w *words) Date(s string) string {
 	return w.Day(t)
 }
 
+// Version writes the version of a form. Forms are numbered by their day (2026112601), which is written out beside it.
+func (w *words) Version(s string) string {
+	if day, err := time.Parse("20060102", s[:min(8, len(s))]); err == nil && len(s) == 10 {
+		return s + " (" + w.Day(day) + ")"
+	}
+	return s
+}
+
 // Moment writes a day with its time on this laptop's clock. ms are Unix milliseconds.
 func (w *words) Moment(ms int64) string {
 	t := time.UnixMilli(ms)

@@ -286,3 +286,15 @@ func TestRegionsHaveNames(t *testing.T) {
 		}
 	}
 }
+
+func TestAVersionThatIsADayIsWrittenOut(t *testing.T) {
+	w, err := readWords("en")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for version, want := range map[string]string{"2026112601": "2026112601 (" + w.Date("2026-11-26") + ")", "2026139901": "2026139901", "3": "3", "": ""} {
+		if got := w.Version(version); got != want {
+			t.Errorf("%q: got %q, want %q", version, got, want)
+		}
+	}
+}
