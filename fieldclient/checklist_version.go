@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"kua/fieldclient/form"
 	"kua/syncproto"
@@ -135,14 +136,9 @@ func (k *Checklist) Move(ctx context.Context, template syncproto.EntityID) (Save
 
 // mayUse reports whether a version is approved, or was in use here before.
 func (k *Checklist) mayUse(ctx context.Context, template syncproto.EntityID, t Target) (bool, error) {
-	all, err := k.c.Templates(ctx)
-	if err != nil {
-		return false, err
-	}
-	for _, info := range all {
-		if info.ID == template && info.State == "approved" {
-			return true, nil
-		}
+	approved, err := k.c.Approved(ctx, "")
+	if err != nil || slices.ContainsFunc(approved, func(info TemplateInfo) bool { return info.ID == template }) {
+		return err == nil, err
 	}
 	history, err := k.c.History(ctx, t)
 	for _, st := range history {

@@ -1,6 +1,7 @@
 package fieldclient
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -8,6 +9,7 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
+	"strings"
 	"sync"
 
 	"kua/fieldclient/form"
@@ -173,24 +175,55 @@ func (c *Client) setTemplateState(ctx context.Context, id syncproto.EntityID, st
 	return err
 }
 
-// Templates returns the templates of the registry by title and version.
+// Templates returns the templates of the registry by form, of each form the one whose state was decided last first. That
+// is the order in which the registry's signed changes were made, the same on every laptop: what authors call their
+// versions says nothing of it.
 func (c *Client) Templates(ctx context.Context) ([]TemplateInfo, error) {
 	c.whole.RLock()
 	defer c.whole.RUnlock()
 	kind, _ := syncproto.KindNamed("template")
-	out := []TemplateInfo{}
+	state := fieldOf("template", "state")
+	type decided struct {
+		TemplateInfo
+		at moment
+	}
+	var all []decided
 	err := c.rep.Records(ctx, c.Roster().Registry(), kind.ID, func(v replica.RecordView) error {
 		if !v.State.Exists {
 			return nil
 		}
 		info, err := c.templateInfo(ctx, v)
-		out = append(out, info)
-		return err
+		if err != nil {
+			return err
+		}
+		d := decided{TemplateInfo: info}
+		if f := v.State.Field(state.ID); f != nil && len(f.Heads) > 0 {
+			h, err := c.newest(ctx, f.Heads)
+			if err != nil {
+				return err
+			}
+			if d.at, err = c.momentOf(ctx, h); err != nil {
+				return err
+			}
+		}
+		all = append(all, d)
+		return nil
 	})
-	slices.SortFunc(out, func(a, b TemplateInfo) int {
-		return slices.Compare([]string{a.Form, a.Version, a.Content}, []string{b.Form, b.Version, b.Content})
+	slices.SortFunc(all, func(a, b decided) int {
+		return cmp.Or(strings.Compare(a.Form, b.Form), b.at.compare(a.at), strings.Compare(a.Content, b.Content))
 	})
+	out := make([]TemplateInfo, len(all))
+	for i := range all {
+		out[i] = all[i].TemplateInfo
+	}
 	return out, err
+}
+
+// Approved returns the templates of a form that new visits may use, or of all forms with "". The one that was approved
+// last comes first: it is what a visit is begun with unless somebody asks for another one.
+func (c *Client) Approved(ctx context.Context, form string) ([]TemplateInfo, error) {
+	all, err := c.Templates(ctx)
+	return slices.DeleteFunc(all, func(t TemplateInfo) bool { return t.State != "approved" || form != "" && t.Form != form }), err
 }
 
 func (c *Client) templateInfo(ctx context.Context, v replica.RecordView) (TemplateInfo, error) {
@@ -230,23 +263,41 @@ func (c *Client) newest(ctx context.Context, heads []syncproto.Head) (syncproto.
 	if len(heads) == 1 {
 		return best, nil
 	}
-	var bestAt syncproto.HLC
-	var bestID syncproto.ChangesetID
+	var bestAt moment
 	for i, h := range heads {
-		l, err := c.rep.Row(ctx, h.Changeset)
+		at, err := c.momentOf(ctx, h)
 		if err != nil {
 			return best, err
 		}
-		a, err := c.arrivalOf(ctx, l)
-		if err != nil {
-			return best, err
-		}
-		at := a.cs.Header.HLC0 + syncproto.HLC(a.cs.Ops[h.Index].Delta)
-		if i == 0 || at > bestAt || at == bestAt && slices.Compare(l.ID[:], bestID[:]) > 0 {
-			best, bestAt, bestID = h, at, l.ID
+		if i == 0 || at.compare(bestAt) > 0 {
+			best, bestAt = h, at
 		}
 	}
 	return best, nil
+}
+
+// moment is when an operation was made, by its author's clock, which goes behind everything that the author had seen.
+// Of two of the same time the changeset decides, and within one the place.
+type moment struct {
+	at        syncproto.HLC
+	changeset syncproto.ChangesetID
+	index     int
+}
+
+func (m moment) compare(o moment) int {
+	return cmp.Or(cmp.Compare(m.at, o.at), slices.Compare(m.changeset[:], o.changeset[:]), cmp.Compare(m.index, o.index))
+}
+
+func (c *Client) momentOf(ctx context.Context, h syncproto.Head) (moment, error) {
+	l, err := c.rep.Row(ctx, h.Changeset)
+	if err != nil {
+		return moment{}, err
+	}
+	a, err := c.arrivalOf(ctx, l)
+	if err != nil {
+		return moment{}, err
+	}
+	return moment{a.cs.Header.HLC0 + syncproto.HLC(a.cs.Ops[h.Index].Delta), l.ID, h.Index}, nil
 }
 
 // Template returns a template by its registry id, with its graph, after checking its content against the id. The error

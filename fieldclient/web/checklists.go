@@ -1,6 +1,7 @@
 package web
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"slices"
@@ -14,7 +15,8 @@ import (
 type checklistsPage struct {
 	VisitPage
 	Lists      []listCard
-	Templates  []templateChoice
+	Templates  []templateChoice // of each form the version that was approved last
+	Earlier    []templateChoice // the other approved ones, for who asks for them
 	Interviews []link
 }
 
@@ -35,6 +37,9 @@ type templateChoice struct {
 	Title   string
 	Version string
 }
+
+// Number tells versions of one form apart: the author's, or where there is none the beginning of the content's hash.
+func (c templateChoice) Number() string { return cmp.Or(c.Version, c.ID.String()[:8]) }
 
 // checklistsOf is GET /visits/{visit}/checklists.
 func checklistsOf(a *ask) error {
@@ -58,7 +63,7 @@ func checklistsOf(a *ask) error {
 		}
 		p.Lists = append(p.Lists, card)
 	}
-	if p.Templates, err = a.approved(); err != nil {
+	if p.Templates, p.Earlier, err = a.approved(); err != nil {
 		return err
 	}
 	return a.page("checklists", p)
@@ -88,26 +93,18 @@ func (a *ask) listCard(info fieldclient.ChecklistInfo, people []link) (listCard,
 	return card, err
 }
 
-// approved gives the templates that may be used; of each form the greatest version.
-func (a *ask) approved() ([]templateChoice, error) {
-	all, err := a.client.Templates(a.Context())
-	if err != nil {
-		return nil, err
-	}
-	var out []templateChoice
-	last := ""
-	for _, t := range all { // by form and version
-		if t.State != "approved" {
-			continue
-		}
+// approved gives the templates that may be used: of each form the one that was approved last, and apart the others.
+func (a *ask) approved() (first, others []templateChoice, err error) {
+	all, err := a.client.Approved(a.Context(), "")
+	for i, t := range all { // by form
 		c := templateChoice{t.ID, a.titleOf(fieldclient.ChecklistInfo{Form: t.Form, Title: t.Title}), t.Version}
-		if t.Form == last {
-			out[len(out)-1] = c
-			continue
+		if i > 0 && all[i-1].Form == t.Form {
+			others = append(others, c)
+		} else {
+			first = append(first, c)
 		}
-		out, last = append(out, c), t.Form
 	}
-	return out, nil
+	return first, others, err
 }
 
 func interviews(ctx context.Context, c *fieldclient.Client, scope syncproto.ScopeID) ([]link, error) {

@@ -153,22 +153,16 @@ func (a *ask) interviewProof(v fieldclient.View, p *interviewPage) error {
 	return err
 }
 
-// guides finds the newest approved version of each guide.
+// guides finds the version of each guide that was approved last.
 func (a *ask) guides() ([]guide, error) {
-	all, err := a.client.Templates(a.Context()) // by form and version
-	if err != nil {
-		return nil, err
-	}
 	var out []guide
 	for _, form := range guides {
-		found := guide{Form: form}
-		for _, t := range all {
-			if t.Form == form && t.State == "approved" {
-				found.Template = t.ID.String()
-			}
+		all, err := a.client.Approved(a.Context(), form)
+		if err != nil {
+			return nil, err
 		}
-		if found.Template != "" {
-			out = append(out, found)
+		if len(all) > 0 {
+			out = append(out, guide{form, all[0].ID.String()})
 		}
 	}
 	return out, nil

@@ -101,7 +101,7 @@ func (a *app) checklistOpen(p *chosen) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			info, err := templateNamed(ctx, c, args[1])
+			info, err := templateNamed(ctx, c, args[1], approvedState)
 			if err != nil {
 				return err
 			}

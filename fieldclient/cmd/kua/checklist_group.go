@@ -127,7 +127,7 @@ func (a *app) checklistMove(p *chosen) *cobra.Command {
 	c.Flags().BoolVar(&yes, "yes", false, "go over to it")
 	return a.command(c, func(ctx context.Context, args []string) error {
 		return a.on(ctx, p, func(c *fieldclient.Client, k *fieldclient.Checklist) error {
-			info, err := templateNamed(ctx, c, args[0])
+			info, err := templateNamed(ctx, c, args[0], approvedState)
 			if err != nil {
 				return err
 			}

@@ -140,7 +140,7 @@ func (a *app) withForm(ctx context.Context, name string, use func(*form.Template
 		return use(t)
 	}
 	return a.open(ctx, func(c *fieldclient.Client) error {
-		info, err := templateNamed(ctx, c, name)
+		info, err := templateNamed(ctx, c, name, approvedState)
 		if err != nil {
 			return err
 		}

@@ -93,49 +93,51 @@ func (a *app) templateList() *cobra.Command {
 	})
 }
 
-// templateNamed finds a template by the first digits of its id, or by its form: the approved one, and of several the
-// one with the greatest version.
-func templateNamed(ctx context.Context, c *fieldclient.Client, name string) (fieldclient.TemplateInfo, error) {
+// templateNamed finds a template by the first digits of its id, or by its form: of several the one in the wanted state,
+// and of those the one that was decided on last; see Client.Templates.
+func templateNamed(ctx context.Context, c *fieldclient.Client, name, state string) (fieldclient.TemplateInfo, error) {
 	all, err := c.Templates(ctx)
 	if err != nil {
 		return fieldclient.TemplateInfo{}, err
 	}
-	var found []fieldclient.TemplateInfo
+	var found, of []fieldclient.TemplateInfo
 	for _, t := range all {
 		if len(name) >= 6 && strings.HasPrefix(t.ID.String(), name) {
 			found = append(found, t)
 		}
+		if t.Form == name || t.Form == "kua_"+name {
+			of = append(of, t)
+		}
 	}
-	if len(found) > 1 {
+	switch {
+	case len(found) == 1:
+		return found[0], nil
+	case len(found) > 1:
 		return fieldclient.TemplateInfo{}, fmt.Errorf("%s: %w", name, errAmbiguous)
-	}
-	if len(found) == 0 { // all are sorted by form and version
-		of := slices.DeleteFunc(slices.Clone(all), func(t fieldclient.TemplateInfo) bool { return t.Form != name && t.Form != "kua_"+name })
-		approved := slices.DeleteFunc(slices.Clone(of), func(t fieldclient.TemplateInfo) bool { return t.State != "approved" })
-		if len(approved) > 0 {
-			of = approved
-		}
-		if len(of) > 0 {
-			found = of[len(of)-1:]
-		}
-	}
-	if len(found) == 0 {
+	case len(of) == 0:
 		return fieldclient.TemplateInfo{}, fmt.Errorf("template %s: %w", name, fieldclient.ErrNotFound)
 	}
-	return found[0], nil
+	for _, s := range []string{state, approvedState} {
+		if i := slices.IndexFunc(of, func(t fieldclient.TemplateInfo) bool { return t.State == s }); i >= 0 {
+			return of[i], nil
+		}
+	}
+	return of[0], nil
 }
+
+const approvedState, draftState = "approved", "draft"
 
 func (a *app) templateState(do string) *cobra.Command {
 	short, done := "Let a template be used on visits", "Approved: visits can use it from now on."
-	act := (*fieldclient.Client).ApproveTemplate
+	act, of := (*fieldclient.Client).ApproveTemplate, draftState
 	if do == "withdraw" {
 		short, done = "Offer a template for new visits no longer; visits that use it keep it", "Withdrawn. Visits that use it keep it."
-		act = (*fieldclient.Client).WithdrawTemplate
+		act, of = (*fieldclient.Client).WithdrawTemplate, approvedState
 	}
 	c := &cobra.Command{Use: do + " TEMPLATE", Short: short, Args: cobra.ExactArgs(1)}
 	return a.command(c, func(ctx context.Context, args []string) error {
 		return a.open(ctx, func(c *fieldclient.Client) error {
-			info, err := templateNamed(ctx, c, args[0])
+			info, err := templateNamed(ctx, c, args[0], of)
 			if err == nil {
 				err = act(c, ctx, info.ID)
 			}
