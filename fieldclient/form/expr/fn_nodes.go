@@ -78,6 +78,9 @@ func (r *run) instance(c *call, id string) (Node, error) {
 // fnPulldata is instance(table)/root/item[key = value]/column of the first such item, as text.
 func fnPulldata(r *run, _ focus, c *call, args []Value) (Value, error) {
 	table, column, key, value := args[0].text, args[1].text, args[2].text, args[3].text
+	if table == "" {
+		return r.text(""), nil // the table is named by an answer that nobody has given yet
+	}
 	if r.env.Lookup != nil {
 		s, ok := r.env.Lookup(table, column, key, value)
 		if !ok {

@@ -207,6 +207,9 @@ func fnItext(r *run, _ focus, c *call, args []Value) (Value, error) {
 	if r.env.Itext == nil {
 		return Value{}, fail(CodeMissing, c.at(), "the texts of the form are not known here")
 	}
+	if args[0].text == "" {
+		return r.text(""), nil // the id is that of a choice which nobody has made yet
+	}
 	s, ok := r.env.Itext(args[0].text)
 	if !ok {
 		return Value{}, fail(CodeMissing, c.at(), "the form has no text %s", shown(args[0].text))

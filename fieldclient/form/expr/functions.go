@@ -76,6 +76,7 @@ var functions = map[string]function{
 
 	// Choices and translations
 	"selected":       {signature: "ss", gives: Boolean, eager: fnSelected},
+	"is-selected":    {signature: "ss", gives: Boolean, eager: fnSelected}, // its older name
 	"selected-at":    {signature: "sn", gives: Text, eager: fnSelectedAt},
 	"count-selected": {signature: "s", gives: Number, eager: fnCountSelected},
 	"jr:choice-name": {signature: "ss", gives: Text, eager: fnChoiceName},
@@ -92,10 +93,11 @@ var functions = map[string]function{
 	"format-date-time":  {signature: "as", gives: Text, eager: fnFormatDate},
 
 	// Places
-	"area":       {signature: "a", gives: Number, eager: fnArea},
-	"distance":   {signature: "aa*", gives: Number, eager: fnDistance},
-	"geofence":   {signature: "ss", gives: Boolean, eager: fnGeofence},
-	"intersects": {signature: "a", gives: Boolean, eager: fnIntersects},
+	"area":          {signature: "a", gives: Number, eager: fnArea},
+	"enclosed-area": {signature: "a", gives: Number, eager: fnArea}, // its older name
+	"distance":      {signature: "aa*", gives: Number, eager: fnDistance},
+	"geofence":      {signature: "ss", gives: Boolean, eager: fnGeofence},
+	"intersects":    {signature: "a", gives: Boolean, eager: fnIntersects},
 
 	// The device, the user and the form
 	"property": {signature: "s", gives: Text, eager: fnProperty},

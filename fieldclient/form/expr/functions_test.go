@@ -133,7 +133,7 @@ func TestListsAreReadThroughInstance(t *testing.T) {
 		{"instance('cities')/root/item[name = 'alm']/label", list{"Almaty"}}, {"instance('cities')/root/item[region = 'south']/name", list{"alm", "shy"}}, {"count(instance('cities')/root/item)", 3},
 		{"instance('cities')/root/item[people > /data/zero + 1.5]/label", list{"Almaty"}}, {"instance('cities')/root/item[string-length(name) = string-length(current()) + 1]/name", list{"ast", "alm", "shy"}},
 		{"instance('none')/root/item", CodeMissing}, {"sum(instance('cities')/root/item/people)", 4.2}, {"instance('cities')/root/item[name = current()/../none]/label", list{}},
-		{"pulldata('cities', 'label', 'name', 'shy')", "Shymkent"}, {"pulldata('cities', 'label', 'name', 'none')", ""}, {"pulldata('cities', 'none', 'name', 'shy')", ""}, {"pulldata('cities', 'label', 'region', 'south')", "Almaty"}, {"pulldata('none', 'label', 'name', 'shy')", CodeMissing},
+		{"pulldata('cities', 'label', 'name', 'shy')", "Shymkent"}, {"pulldata('cities', 'label', 'name', 'none')", ""}, {"pulldata('cities', 'none', 'name', 'shy')", ""}, {"pulldata('cities', 'label', 'region', 'south')", "Almaty"}, {"pulldata('none', 'label', 'name', 'shy')", CodeMissing}, {"pulldata('', 'label', 'name', 'shy')", ""},
 		{"join(' ', randomize(instance('cities')/root/item)/name)", "ast alm shy"}, {"count(randomize(/data/cell))", 3}, {"property('deviceid')", "dev-deviceid"}, {"property('x')", ""}, {"version()", "2026-03"},
 	}.run(t, "/data/age", environment(t))
 	env := environment(t)
@@ -176,6 +176,7 @@ func TestPlaces(t *testing.T) {
 		{"distance('38.253094215699576 21.756382658677467;38.25021274773806 21.756382658677467;38.25007793942195 21.763892843919166;38.25290886154963 21.763935759263404;38.25146813817506 21.758421137528785')", 1800.69},
 		{"distance('7.9377 -11.5845 0 0', '7.9324 -11.5902')", 861.99}, {"distance('7 7', '7 7')", 0}, {"distance('')", nan}, {"distance('a')", nan}, {"distance('5000 0;0 0')", nan}, {"area('')", 0}, {"area('5000 5000; 5000 5000')", 0},
 		{"geofence('0.5 0.5 0 0', " + unit + ")", true}, {"geofence('-1 0.5', " + unit + ")", false}, {"geofence('2 0.5', " + unit + ")", false}, {"geofence('0.5 2', " + unit + ")", false}, {"geofence('0 -1', " + unit + ")", false},
+		{"enclosed-area('0 0;0 1')", 0}, {"is-selected('a b', 'b')", true},
 		{"geofence('', " + unit + ")", false}, {"geofence('0 0', '')", false}, {"geofence('0 0', '0 0;0 1;1 1;2 0')", false},
 		{"intersects('0 0;1 1;0 1;1 0')", true}, {"intersects(" + unit + ")", false}, {"intersects('0 0;1 1')", false}, {"intersects('0 0;0 2;1 1;-1 1')", true}, {"intersects('')", false}, {"intersects('0 0;1 1;0 1;1 0;0 0')", true},
 	}.run(t, "/data", nil)
