@@ -19,7 +19,10 @@ type builder struct {
 	externals  map[string]*List
 	stack      []*Node
 	meta       []*Node
-	tableList  string // the list that a table-list group asks about: "*" before its first question
+	prefixes   map[string]bool // of names, that the exported form knows
+	loop       *loop           // whose rows are being gathered
+	unrolled   int             // rows that loops were written out into
+	tableList  string          // the list that a table-list group asks about: "*" before its first question
 	reported   map[string]bool
 	guesses    int
 	walked     int
@@ -83,13 +86,15 @@ func (b *builder) findSheets() (settings *Sheet) {
 		b.errorf(place{}, "no-survey", "the workbook has no sheet named %q with questions in it", "survey")
 	}
 	if s := found["entities"]; s != nil && len(s.Rows) > 1 {
-		b.warnf(place{sheet: s.Name}, "entities", "entities are kept in the form, but are not made or changed here")
+		b.warnf(place{sheet: s.Name}, "entities", entitiesKept)
 	}
 	if s := found["osm"]; s != nil && len(s.Rows) > 1 {
 		b.warnf(place{sheet: s.Name}, "osm", "tags for OpenStreetMap are kept in the form, but not used here")
 	}
 	return found["settings"]
 }
+
+const entitiesKept = "entities are kept in the form, but are not made or changed here"
 
 // inert are settings that belong to programs which send forms to servers of other kinds.
 var inert = map[string]string{
@@ -128,6 +133,7 @@ func (b *builder) readSettings(s *Sheet) {
 			b.keepSpaces = !v
 		}
 		b.duplicates, _ = truth(t.Setting("allow_choice_duplicates"))
+		b.prefixes, _ = t.prefixes()
 	}()
 	if s == nil {
 		return
@@ -153,7 +159,7 @@ func (b *builder) readSettings(s *Sheet) {
 			case value == "":
 			case c.key == "":
 				b.warnf(at, "unknown-column", "a form has no setting of this name; it is kept, but not used")
-			case c.key == "name" && !isName(value):
+			case c.key == "name" && (!isName(value) || strings.Contains(value, ":")):
 				b.errorf(at, "bad-name", badName, value)
 			case c.key == "attribute":
 				t.Settings = append(t.Settings, Attr{"attribute::" + c.sub, value})
@@ -286,7 +292,7 @@ func (b *builder) lists(s *Sheet) (lists []*List) {
 		return nil
 	}
 	for _, c := range columns {
-		if c.key == "" && !isName(c.header) {
+		if c.key == "" && !b.canFilter(c.header) {
 			b.warnf(place{s.Name, 1, c.header}, "choices-column", "a choice filter cannot use a column whose header has spaces or other signs; the column is kept, but not used")
 		}
 	}
@@ -313,7 +319,7 @@ func (b *builder) lists(s *Sheet) (lists []*List) {
 			b.errorf(at.in("name"), "choice-without-name", "a choice of the list %q has no name", list)
 			continue
 		}
-		if first := seen[[2]string{list, c.Name}]; first > 0 && !b.duplicates {
+		if first := seen[[2]string{list, c.Name}]; first > 0 && !b.duplicates && s == b.choices {
 			b.errorf(at.in("name"), "duplicate-choice", "the list %q already has the choice %q in row %d; if that is meant, set allow_choice_duplicates to yes on the settings sheet", list, c.Name, first)
 		}
 		seen[[2]string{list, c.Name}] = at.row
@@ -323,6 +329,11 @@ func (b *builder) lists(s *Sheet) (lists []*List) {
 		l.Choices = append(l.Choices, c)
 	}
 	return lists
+}
+
+// canFilter reports whether a column of a sheet of choices can be named in an expression.
+func (b *builder) canFilter(header string) bool {
+	return isName(header) && foreign(header, b.prefixes) == ""
 }
 
 func (b *builder) choice(columns []column, row []string, at place) (c Choice, list string) {
@@ -335,7 +346,7 @@ func (b *builder) choice(columns []column, row []string, at place) (c Choice, li
 			list = value
 		case col.key == "name":
 			c.Name = value
-		case col.key == "sms_option" || col.key == "" && isName(col.header):
+		case col.key == "sms_option" || col.key == "" && b.canFilter(col.header):
 			c.Fields = append(c.Fields, Attr{firstOf(col.key, col.header), value})
 		}
 	}

@@ -28,7 +28,17 @@ func TestEveryFaultIsFoundAtItsPlace(t *testing.T) {
 		{"unknown type", survey(head, "intger|a|A"), Issue{Warning, "survey", 2, "type", "unknown-type", ""}, `"integer"`},
 		{"misspelt select", survey(head, "select_on ab|a|A"), Issue{Warning, "survey", 2, "type", "unknown-type", ""}, `"select_one ab"`},
 		{"include", survey(head, "include|a|A"), Issue{Error, "survey", 2, "type", "obsolete", ""}, "copy the rows"},
-		{"loop", survey(head, "begin loop over ab|a|A", "text|b|B", "end loop"), Issue{Error, "survey", 2, "type", "obsolete", ""}, "begin_repeat"},
+		{"loop over nothing", survey(head, "begin loop|a|A", "text|b|B", "end loop"), Issue{Error, "survey", 2, "type", "missing-list", ""}, "over list_name"},
+		{"loop over no list", survey(head, "begin loop over ab|a|A", "text|b|B", "end loop"), Issue{Error, "survey", 2, "type", "unknown-list", ""}, `"ab"`},
+		{"loop without an end", []Sheet{survey(head, "begin loop over ab|a|A", "text|b|B")[0], choices}, Issue{Error, "survey", 2, "type", "unbalanced", ""}, "end_loop"},
+		{"end of no loop", survey(head, "text|b|B", "end loop"), Issue{Error, "survey", 3, "type", "unbalanced", ""}, "none has begun"},
+		{"section across a loop", []Sheet{survey(head, "begin loop over ab|a|A", "begin group|g|G", "text|b|B", "end loop")[0], choices}, Issue{Error, "survey", 3, "type", "unbalanced", ""}, "within its loop"},
+		{"loop over what is no name", []Sheet{survey(head, "begin loop over sp|a|A", "text|b|B", "end loop")[0], choices}, Issue{Error, "choices", 4, "name", "bad-name", ""}, "loop"},
+		{"unknown prefix", survey("type|name|label|bind::esri:style", "text|a|A|x"), Issue{Warning, "survey", 1, "bind::esri:style", "unknown-prefix", ""}, `"esri"`},
+		{"entity property", survey("type|name|label|save_to", "text|a|A|x"), Issue{Warning, "survey", 1, "save_to", "entities", ""}, "kept"},
+		{"name with an unknown prefix", survey(head, "text|x:a|A"), Issue{Error, "survey", 2, "name", "bad-name", ""}, "cannot be a name"},
+		{"choices by an unknown prefix", []Sheet{survey(head, "text|a|A")[0], sheet("choices", "list_name|name|label|x:y", "ab|a|A|1")}, Issue{Warning, "choices", 1, "x:y", "choices-column", ""}, "other signs"},
+		{"section with a trigger", survey(head, "text|a|A", "begin group|g|G||||${a}", "text|b|B", "end group"), Issue{Warning, "survey", 3, "trigger", "not-a-question", ""}, "question"},
 		{"cascading", survey(head, "cascading_select ab|a|A"), Issue{Error, "survey", 2, "type", "obsolete", ""}, "choice_filter"},
 		{"no name", survey(head, "text||A"), Issue{Error, "survey", 2, "name", "missing-name", ""}, "no name"},
 		{"bad name", survey(head, "text|1a|A"), Issue{Error, "survey", 2, "name", "bad-name", ""}, `"1a"`},
@@ -104,6 +114,28 @@ func TestAllFaultsAreReportedAtOnce(t *testing.T) {
 		if !slices.Contains(codes(issues), want) {
 			t.Errorf("%s is missing:\n%s", want, lines(issues))
 		}
+	}
+}
+
+// Lists of the sheet external_choices are cut down by filters: one name may stand in them once for each place.
+func TestExternalChoicesMayHaveANameTwice(t *testing.T) {
+	_, issues := build([]Sheet{sheet("survey", "type|name|label|choice_filter", "text|s|S", "select_one_external c|a|A|s = ${s}"),
+		sheet("external_choices", "list_name|name|s", "c|king|w", "c|king|t")}, "form", nil)
+	if HasErrors(issues) {
+		t.Error(lines(issues))
+	}
+}
+
+// A switch is written as in any other column.
+func TestIncrementalIsWrittenAsAnySwitch(t *testing.T) {
+	for _, yes := range []string{"true", "yes", "TRUE()", "Yes"} {
+		x := xformOf(t, mustBuild(t, survey("type|name|label|parameters", "geotrace|g|G|incremental="+yes)))
+		if !strings.Contains(x, `incremental="true"`) {
+			t.Errorf("%s: %s", yes, x)
+		}
+	}
+	if _, issues := build(survey("type|name|label|parameters", "geotrace|g|G|incremental=perhaps"), "form", nil); !HasErrors(issues) {
+		t.Error("anything is taken for a switch")
 	}
 }
 

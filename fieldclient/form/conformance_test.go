@@ -23,8 +23,6 @@ var refused = map[string]Code{
 	"duplicate_columns.xlsx":    "duplicate-column",
 	"include.xlsx":              "obsolete",
 	"include_json.xls":          "obsolete",
-	"loop.xls":                  "obsolete",
-	"loop.xlsx":                 "obsolete",
 	"unknown_question_type.xls": "unknown-type",
 }
 

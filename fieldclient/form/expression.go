@@ -3,6 +3,8 @@ package form
 import (
 	"regexp"
 	"strings"
+	"unicode"
+	"unicode/utf8"
 )
 
 // ncName is a name of XML without a colon, as the reference converter takes it.
@@ -55,6 +57,83 @@ func soleReference(s string) (string, bool) {
 		return refs[0].name, true
 	}
 	return "", false
+}
+
+// insert is a part of a text in whose place something else is shown: the answer to a question, or where source is not
+// empty what an expression gives.
+type insert struct {
+	ref
+	source string
+}
+
+// inserts finds them all. Like the reference converter, a text may have no other expression than a path that begins with
+// instance(…).
+func inserts(text string) (out []insert) {
+	refs, _ := references(text)
+	done := 0
+	for at := 0; len(out) < maxReferences; {
+		i := strings.Index(text[at:], "instance(")
+		if i < 0 {
+			break
+		}
+		i += at
+		length := instancePath(text[i:])
+		if length < 0 {
+			break
+		}
+		if before, _ := utf8.DecodeLastRuneInString(text[:i]); length == 0 || strings.ContainsRune("_-.:", before) || unicode.IsLetter(before) || unicode.IsDigit(before) {
+			at = i + 1
+			continue
+		}
+		at = i + length
+		for ; len(refs) > 0 && refs[0].start < at; refs = refs[1:] {
+			if refs[0].start < i {
+				out = append(out, insert{ref: refs[0]})
+			}
+		}
+		out = append(out, insert{ref{start: i, end: at}, text[i:at]})
+		done = at
+	}
+	for _, r := range refs {
+		if r.start >= done {
+			out = append(out, insert{ref: r})
+		}
+	}
+	return out
+}
+
+var instanceCall = regexp.MustCompile(`^instance\(\s*(?:'[^']*'|"[^"]*")\s*\)/`)
+
+// instancePath gives the length of the path that begins a text with instance('…')/, 0 where there is none, -1 where its
+// condition has no end. Outside its conditions it has no spaces.
+func instancePath(s string) int {
+	at := len(instanceCall.FindString(s))
+	if at == 0 {
+		return 0
+	}
+	open, quote := 0, byte(0)
+	for ; at < len(s); at++ {
+		switch c := s[at]; {
+		case quote != 0:
+			if c == quote {
+				quote = 0
+			}
+		case open > 0 && (c == '\'' || c == '"'):
+			quote = c
+		case c == '[':
+			open++
+		case open > 0 && c == ']':
+			if open--; open == 0 && !strings.HasPrefix(s[at+1:], "/") {
+				return at + 1
+			}
+		case open == 0 && strings.IndexByte(" \t\r\n,;()'\"<>", c) >= 0:
+			return at
+		}
+	}
+	if open > 0 {
+		return -1
+	}
+	return at
 }
 
 func hasReference(s string) bool {

@@ -88,22 +88,27 @@ func (g *Graph) words(t Text, of *Node) words {
 
 // parts takes a text apart at its references. One that leads nowhere stays as its author wrote it.
 func (g *Graph) parts(text string, of *Node) (out []part) {
-	refs, _ := references(text)
 	at := 0
-	for _, r := range refs {
-		e, err := expr.Parse(g.shows(r, of))
+	for _, in := range inserts(text) {
+		source := in.source
+		if source == "" {
+			source = g.shows(in.ref, of)
+		} else if resolved, err := g.t.Resolve(source, of, false); err == nil {
+			source = resolved.Text
+		}
+		e, err := expr.Parse(source)
 		if err != nil {
 			continue
 		}
-		if r.start > at {
-			out = append(out, part{text: text[at:r.start]})
+		if in.start > at {
+			out = append(out, part{text: text[at:in.start]})
 		}
 		shown := part{expr: e}
-		if target := g.t.Named(r.name); target != nil && target.Kind == KindQuestion && !target.InRepeat() && !r.lastSaved {
+		if target := g.t.Named(in.name); target != nil && target.Kind == KindQuestion && !target.InRepeat() && !in.lastSaved {
 			shown.sole = g.specs[target]
 		}
 		out = append(out, shown)
-		at = r.end
+		at = in.end
 	}
 	if at < len(text) {
 		out = append(out, part{text: text[at:]})

@@ -78,13 +78,21 @@ const maxIssues = 1000
 // report gathers issues.
 type report struct {
 	issues []Issue
+	said   map[Issue]bool
 	full   bool
 	failed bool
 }
 
 func (r *report) add(i Issue) {
 	r.failed = r.failed || i.Severity == Error
+	if r.said[i] {
+		return // a row of a loop is met once for each choice
+	}
 	if len(r.issues) < maxIssues {
+		if r.said == nil {
+			r.said = map[Issue]bool{}
+		}
+		r.said[i] = true
 		r.issues = append(r.issues, i)
 		return
 	}

@@ -242,6 +242,9 @@ func (b *builder) checkParameters(r *surveyRow, n *Node) {
 			b.warnf(at, "unknown-parameter", "the parameter %q is kept, but not used: the type %q %s", key, n.Source, of)
 			continue
 		}
+		if v, _ := truth(n.Parameters[key]); v && key == "incremental" {
+			n.Parameters[key] = "true"
+		}
 		if want := badParameter(key, n.Parameters[key], n); want != "" {
 			b.errorf(at, "bad-parameters", "the parameter %q must be %s, not %q", key, want, n.Parameters[key])
 		}

@@ -27,6 +27,12 @@ func (b *builder) readSurvey() {
 			b.warnf(place{s.Name, 1, c.header}, "unknown-column", "a form does not know this column; it is kept, but not used%s", ownColumns(c.header))
 			continue
 		}
+		switch prefix := foreign(c.sub, b.prefixes); {
+		case prefix == "entities":
+			b.warnf(place{s.Name, 1, c.header}, "entities", entitiesKept)
+		case prefix != "":
+			b.warnf(place{s.Name, 1, c.header}, "unknown-prefix", "the column is kept, but left out of the exported XForm: the setting namespaces does not say what %q stands for", prefix)
+		}
 		if b.headers[c.key] == "" {
 			b.headers[c.key] = c.header
 		}
@@ -41,6 +47,9 @@ func (b *builder) readSurvey() {
 	b.stack = []*Node{b.t.Root}
 	for i, cells := range b.table(s) {
 		b.row(&surveyRow{place: place{sheet: s.Name, row: i + 2}, raw: cells, b: b})
+	}
+	if l := b.loop; l != nil {
+		b.errorf(l.begin.at("type"), "unbalanced", "the loop that begins here has no end: add a row with the type \"end_loop\"")
 	}
 	for _, n := range b.stack[1:] {
 		b.errorf(place{s.Name, n.Row, b.headers["type"]}, "unbalanced", "the %s %q that begins here has no end: add a row with the type \"end_%s\"", n.Type, n.Name, n.Type)
@@ -67,6 +76,9 @@ func (b *builder) row(r *surveyRow) {
 			return
 		}
 	}
+	if b.inLoop(r) {
+		return
+	}
 	typ := r.cells["type"]
 	if typ == "" {
 		b.untyped(r)
@@ -79,10 +91,8 @@ func (b *builder) row(r *surveyRow) {
 	cell := parseType(typ)
 	word, _, _ := strings.Cut(strings.ToLower(typ), " ")
 	switch {
-	case cell.begin == "loop" || cell.end == "loop":
-		if cell.begin != "" {
-			b.errorf(r.at("type"), "obsolete", "loops are no longer part of the standard; use begin_repeat, or write out the questions once for each choice")
-		}
+	case cell.begin == "loop":
+		b.beginLoop(r, cell)
 	case obsolete[word] != "" || obsolete[strings.ToLower(typ)] != "":
 		b.errorf(r.at("type"), "obsolete", "the type %q is no longer part of the standard; %s", typ, firstOf(obsolete[word], obsolete["cascading_select"]))
 	case cell.end != "":
@@ -121,8 +131,8 @@ func (b *builder) top() *Node { return b.stack[len(b.stack)-1] }
 func (b *builder) endSection(r *surveyRow, cell typeCell) {
 	kind := sectionNames[cell.end]
 	b.tableList = ""
-	if top := b.top(); top.Kind != kind {
-		if len(b.stack) == 1 {
+	if top := b.top(); top.Kind != kind || cell.end == "loop" {
+		if len(b.stack) == 1 || cell.end == "loop" {
 			b.errorf(r.at("type"), "unbalanced", "this row ends a %s, but none has begun", cell.end)
 			return
 		}
@@ -149,6 +159,10 @@ func (b *builder) beginSection(r *surveyRow, cell typeCell) {
 	b.nameNode(r, n)
 	if len(b.stack) > maxSections {
 		b.errorf(r.at("type"), "too-deep", "sections lie more than %d deep in one another", maxSections)
+	}
+	if len(n.Trigger) > 0 {
+		b.warnf(r.at("trigger"), "not-a-question", "only a question can be set by a trigger; here it is kept, but not used")
+		n.Trigger = nil
 	}
 	if n.Kind == KindRepeat {
 		if len(n.Label) == 0 && len(n.Media) == 0 {
@@ -233,12 +247,11 @@ func (b *builder) node(r *surveyRow) *Node {
 }
 
 func (b *builder) trigger(r *surveyRow, n *Node) {
-	t := r.cells["trigger"]
-	if t == "" {
-		return
-	}
-	for part := range strings.SplitSeq(t, ",") {
-		name, ok := soleReference(strings.TrimSpace(part))
+	for part := range strings.SplitSeq(r.cells["trigger"], ",") {
+		if part = strings.TrimSpace(part); part == "" {
+			continue // a comma too many
+		}
+		name, ok := soleReference(part)
 		if !ok {
 			b.errorf(r.at("trigger"), "bad-reference", "a trigger is written as ${name}; several are parted by commas")
 			return
@@ -254,13 +267,13 @@ func (b *builder) nameNode(r *surveyRow, n *Node) {
 	case n.Name == "" && n.Type == "note":
 		n.Name = fmt.Sprintf("generated_note_name_%d", r.row)
 	case n.Name == "":
-		b.errorf(at, "missing-name", "this row has no name")
+		b.errorf(at, "missing-name", "this row has no name; write one that no other row around it has, such as q_%d", r.row)
 		n.Name = fmt.Sprintf("unnamed_%d", r.row)
 		return
-	case !isName(n.Name):
+	case !isName(n.Name) || foreign(n.Name, b.prefixes) != "":
 		b.errorf(at, "bad-name", badName, n.Name)
 	case n.Name == "meta":
-		b.errorf(at, "reserved-name", "the name \"meta\" is reserved")
+		b.errorf(at, "reserved-name", "the name \"meta\" is reserved for what identifies a filled form; give this row another name")
 	case n.Kind == KindRepeat && n.Name == b.t.Name:
 		b.errorf(at, "reserved-name", "a repeat cannot have the name of the form, %q", n.Name)
 	}

@@ -104,7 +104,7 @@ var selectNames = map[string]string{
 var sectionNames = map[string]Kind{"group": KindGroup, "repeat": KindRepeat, "lgroup": KindRepeat, "looped group": KindRepeat}
 
 var (
-	beginPattern = regexp.MustCompile(`^(?i:begin)[ _]((?i:group|lgroup|repeat|loop|looped group))(?: (?:over )?\S+)?$`)
+	beginPattern = regexp.MustCompile(`^(?i:begin)[ _]((?i:group|lgroup|repeat|loop|looped group))(?: (?:over )?(\S+))?$`)
 	endPattern   = regexp.MustCompile(`^(?i:end)[ _]((?i:group|lgroup|repeat|loop|looped group))$`)
 	// A name of two words that is also the beginning of a longer one gives way to it where a list follows.
 	selectPattern = regexp.MustCompile(`^((?i:select_one_from_file|select one from file|select_multiple_from_file|select multiple from file|` +
@@ -119,14 +119,14 @@ type typeCell struct {
 	begin, end string // what section begins or ends: "group", "repeat", "loop"
 	def        *typeDef
 	command    string // of a select
-	list       string // of a select
+	list       string // of a select or a loop
 	other      bool   // a select with "or other"
 }
 
 func parseType(s string) typeCell {
 	s = strings.Join(strings.Fields(s), " ")
 	if m := beginPattern.FindStringSubmatch(s); m != nil {
-		return typeCell{begin: strings.ToLower(m[1])}
+		return typeCell{begin: strings.ToLower(m[1]), list: m[2]}
 	}
 	if m := endPattern.FindStringSubmatch(s); m != nil {
 		return typeCell{end: strings.ToLower(m[1])}

@@ -59,7 +59,7 @@ func nearestRepeat(n *Node) *Node {
 func (x *xform) bodyAttrs(el *etree.Element, n *Node) {
 	set := func(name, value string) {
 		if value != "" {
-			el.CreateAttr(name, x.resolve(value, n, false))
+			x.attr(el, name, x.resolve(value, n, false))
 		}
 	}
 	set("appearance", n.Appearance)
@@ -148,12 +148,15 @@ func (x *xform) hint(el *etree.Element, n *Node) {
 
 // words writes a text, with the values of the questions that it names.
 func (x *xform) words(el *etree.Element, text string, context *Node) {
-	refs, _ := references(text)
 	at := 0
-	for _, r := range refs {
-		el.CreateText(text[at:r.start])
-		el.CreateElement("output").CreateAttr("value", " "+x.t.path(r.name, context, r.lastSaved, false, false)+" ")
-		at = r.end
+	for _, in := range inserts(text) {
+		el.CreateText(text[at:in.start])
+		value := x.resolve(in.source, context, false)
+		if in.source == "" {
+			value = " " + x.t.path(in.name, context, in.lastSaved, false, false) + " "
+		}
+		el.CreateElement("output").CreateAttr("value", value)
+		at = in.end
 	}
 	el.CreateText(text[at:])
 }

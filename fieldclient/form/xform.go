@@ -23,6 +23,29 @@ var namespaces = []Attr{
 	{"xmlns:odk", "http://www.opendatakit.org/xforms"},
 }
 
+// prefixes are the names of namespaces that a form's XML knows, with what each stands for where the form says it itself.
+func (t *Template) prefixes() (known map[string]bool, own []Attr) {
+	known = map[string]bool{"xml": true}
+	for _, ns := range namespaces {
+		known[strings.TrimPrefix(ns.Name, "xmlns:")] = true
+	}
+	for f := range strings.FieldsSeq(t.Setting("namespaces")) {
+		if prefix, uri, ok := strings.Cut(f, "="); ok && isName(prefix) && !strings.Contains(prefix, ":") && !known[prefix] {
+			known[prefix] = true
+			own = append(own, Attr{"xmlns:" + prefix, strings.Trim(uri, `"'`)})
+		}
+	}
+	return known, own
+}
+
+// foreign gives the prefix of a name that the form's XML does not know; "" for every name that may be written.
+func foreign(name string, known map[string]bool) string {
+	if prefix, _, ok := strings.Cut(name, ":"); ok && !known[prefix] {
+		return prefix
+	}
+	return ""
+}
+
 // WriteXForm writes the form as ODK XForms XML (https://getodk.github.io/xforms-spec), the same document for the same
 // template. Entities are left out.
 func (t *Template) WriteXForm(w io.Writer) error {
@@ -41,6 +64,14 @@ type xform struct {
 	lists map[string]*listUse
 	itext *itext
 	waits map[string][]*Node // by trigger
+	known map[string]bool    // prefixes of names
+}
+
+// attr writes an attribute that a column names, where its name may be written.
+func (x *xform) attr(el *etree.Element, name, value string) {
+	if foreign(name, x.known) == "" {
+		el.CreateAttr(name, value)
+	}
 }
 
 // listUse is how a list of choices is written.
@@ -74,10 +105,10 @@ func (x *xform) document() *etree.Document {
 	for _, ns := range namespaces {
 		html.CreateAttr(ns.Name, ns.Value)
 	}
-	for f := range strings.FieldsSeq(t.Setting("namespaces")) {
-		if prefix, uri, ok := strings.Cut(f, "="); ok && isName(prefix) && !strings.Contains(prefix, ":") && html.SelectAttr("xmlns:"+prefix) == nil {
-			html.CreateAttr("xmlns:"+prefix, strings.Trim(uri, `"'`))
-		}
+	known, own := t.prefixes()
+	x.known = known
+	for _, ns := range own {
+		html.CreateAttr(ns.Name, ns.Value)
 	}
 	head := html.CreateElement("h:head")
 	head.CreateElement("h:title").SetText(t.Title)
@@ -102,7 +133,7 @@ func (x *xform) model(m *etree.Element) {
 	root := x.instance(t.Root, false)
 	for _, a := range t.Settings {
 		if name, ok := strings.CutPrefix(a.Name, "attribute::"); ok {
-			root.CreateAttr(name, a.Value)
+			x.attr(root, name, a.Value)
 		}
 	}
 	root.CreateAttr("id", t.ID)
@@ -144,7 +175,7 @@ func (x *xform) submission(m *etree.Element) {
 func (x *xform) instance(n *Node, inFirst bool) *etree.Element {
 	el := etree.NewElement(n.Name)
 	for _, a := range n.Instance {
-		el.CreateAttr(a.Name, x.resolve(a.Value, n, false))
+		x.attr(el, a.Name, x.resolve(a.Value, n, false))
 	}
 	if n.Default != "" && !n.Dynamic && n.Kind == KindQuestion {
 		el.SetText(n.Default)
@@ -263,7 +294,7 @@ func (x *xform) bind(m *etree.Element, n *Node) {
 	el := etree.NewElement("bind")
 	set := func(name, value string) {
 		if value != "" {
-			el.CreateAttr(name, x.resolve(value, n, false))
+			x.attr(el, name, x.resolve(value, n, false))
 		}
 	}
 	set("type", n.Data)

@@ -123,3 +123,25 @@ func TestEveryAliasOfATypeIsKnown(t *testing.T) {
 		}
 	}
 }
+
+// A prefix that nothing declares would make the document no XML.
+func TestAnAttributeWhosePrefixNothingDeclaresIsLeftOut(t *testing.T) {
+	form := []Sheet{survey("type|name|label|bind::esri:style|body::esri:visible|instance::esri:x|save_to", "text|a|A|one|two|three|prop")[0], sheet("settings", "attribute::esri:y|namespaces", "four|")}
+	if x := xformOf(t, mustBuild(t, form)); strings.Contains(x, "esri:") || strings.Contains(x, "entities:") {
+		t.Errorf("written all the same: %s", x)
+	}
+	form[1].Rows[1] = []string{"four", `esri="https://esri.example" entities="https://entities.example"`}
+	x := xformOf(t, mustBuild(t, form))
+	for _, want := range []string{`xmlns:esri="https://esri.example"`, `esri:style="one"`, `esri:visible="two"`, `esri:x="three"`, `esri:y="four"`, `entities:saveto="prop"`} {
+		if !strings.Contains(x, want) {
+			t.Errorf("%s is missing: %s", want, x)
+		}
+	}
+}
+
+func TestAFormWritesPathsInItsTexts(t *testing.T) {
+	x := xformOf(t, mustBuild(t, []Sheet{survey("type|name|label", "select_one ab|a|A", "note|n|It is instance('ab')/root/item[name = ${a}]/label or (instance('ab')/root/item)")[0], sheet("choices", "list_name|name|label", "ab|x|X")}))
+	if !strings.Contains(squeezed(x), squeezed(`<label>It is <output value="instance('ab')/root/item[name =  /data/a ]/label"/> or (<output value="instance('ab')/root/item"/>)</label>`)) {
+		t.Error(x)
+	}
+}

@@ -2,6 +2,7 @@ package oracle
 
 import (
 	"fmt"
+	"math"
 	"math/rand/v2"
 	"regexp"
 	"slices"
@@ -167,7 +168,7 @@ func (a *answerer) choices(v form.View) string {
 // onRange makes up a step of a range.
 func (a *answerer) onRange(n *form.Node) string {
 	num := func(key string) float64 { f, _ := strconv.ParseFloat(n.Parameters[key], 64); return f }
-	from, to, step := num("start"), num("end"), num("step")
+	from, to, step := num("start"), num("end"), math.Abs(num("step"))
 	steps := int((max(from, to) - min(from, to)) / step)
 	return strconv.FormatFloat(min(from, to)+step*float64(a.rand.IntN(steps+1)), 'f', -1, 64)
 }
