@@ -54,6 +54,9 @@ func (c *Client) openChecklist(ctx context.Context, scope syncproto.ScopeID, t *
 	about := ""
 	if subject != nil {
 		about = subject.String()
+		if err := c.MayRecord(ctx, scope, *subject); err != nil {
+			return id, err
+		}
 	}
 	if id, err = c.itemID(scope, "checklist\x00"+t.ID+"\x00"+area, about); err != nil {
 		return id, err

@@ -152,6 +152,9 @@ func (k *Checklist) save(ctx context.Context, ref form.Ref, ch AnswerChange, cha
 	if len(p.changes) == 0 {
 		return Saved{}, nil
 	}
+	if err := k.soundSubject(ctx, p.changes); err != nil {
+		return Saved{}, err
+	}
 	saved, err := c.saveAll(ctx, k.scope, p.changes)
 	if err != nil {
 		return saved, err

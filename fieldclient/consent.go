@@ -32,6 +32,11 @@ type Consent struct {
 func (c *Client) Consents(ctx context.Context, scope syncproto.ScopeID, interview syncproto.EntityID) ([]Consent, error) {
 	c.whole.RLock()
 	defer c.whole.RUnlock()
+	return c.consents(ctx, scope, interview)
+}
+
+// consents is Consents for a caller that holds whole.
+func (c *Client) consents(ctx context.Context, scope syncproto.ScopeID, interview syncproto.EntityID) ([]Consent, error) {
 	kind, _ := syncproto.KindNamed("consent")
 	withdrawn, err := kind.FieldNamed("withdrawn")
 	if err != nil {
@@ -115,6 +120,9 @@ func (c *Client) everSaid(ctx context.Context, r replica.RecordView, spec *syncp
 // ErrNoRecord says that the person of a conversation allowed no record: of what they said nothing is written down.
 var ErrNoRecord = errors.New("the person allowed no record (C0): only a count, times and themes are kept")
 
+// ErrNoUse says that the person of a conversation refused a use of what was to be linked to it, or took it back.
+var ErrNoUse = errors.New("the person refused this use, or took it back")
+
 // unrecorded are the fields of an interview that a person who allows no record is not written down in.
 var unrecorded = []string{"summary", "risk", "urgent", "medical", "privacy", "present", "place", "conditions", "interpreter", "language", "vulnerability"}
 
@@ -122,56 +130,64 @@ var unrecorded = []string{"summary", "risk", "urgent", "medical", "privacy", "pr
 // record (C0), took it back, or what they said of it does not open on this laptop and has to be asked again. Of any
 // other record it returns nil.
 func (c *Client) MayRecord(ctx context.Context, scope syncproto.ScopeID, interview syncproto.EntityID) error {
-	allowed, err := c.levelAllows(ctx, scope, interview)
-	if err == nil && allowed {
-		allowed, err = c.consentsAllow(ctx, scope, interview)
-	}
-	if err == nil && !allowed {
-		err = ErrNoRecord
-	}
-	return err
+	c.whole.RLock()
+	defer c.whole.RUnlock()
+	return c.mayUse(ctx, scope, interview, "record")
 }
 
-// mayRecordAll is MayRecord for the records that evidence is linked to.
-func (c *Client) mayRecordAll(ctx context.Context, scope syncproto.ScopeID, links []syncproto.EntityID) error {
-	for _, id := range links {
-		if err := c.MayRecord(ctx, scope, id); err != nil {
-			return err
+// mayUse is MayRecord for the record and further uses, for a caller that holds whole. A use that nobody asked about is
+// not refused; ErrNoUse where one was, or was taken back.
+func (c *Client) mayUse(ctx context.Context, scope syncproto.ScopeID, interview syncproto.EntityID, uses ...string) error {
+	allowed, is, err := c.levelAllows(ctx, scope, interview)
+	if err != nil || !is {
+		return err
+	}
+	if !allowed {
+		return ErrNoRecord
+	}
+	list, err := c.consents(ctx, scope, interview)
+	if err != nil {
+		return err
+	}
+	for _, use := range uses {
+		if consentsAllow(list, use) {
+			continue
 		}
+		if use == "record" {
+			return ErrNoRecord
+		}
+		return ErrNoUse
 	}
 	return nil
 }
 
-// levelAllows looks at the level that the interview itself carries.
-func (c *Client) levelAllows(ctx context.Context, scope syncproto.ScopeID, interview syncproto.EntityID) (bool, error) {
-	c.whole.RLock()
-	defer c.whole.RUnlock()
+// levelAllows looks at the level that the interview itself carries; is is false for any other record.
+func (c *Client) levelAllows(ctx context.Context, scope syncproto.ScopeID, interview syncproto.EntityID) (allowed, is bool, err error) {
 	r, err := c.rep.Record(ctx, scope, interview)
 	if errors.Is(err, ErrNotFound) {
-		return true, nil
+		return true, false, nil
 	}
 	if err != nil {
-		return false, err
+		return false, false, err
+	}
+	if k, ok := syncproto.LookupKind(r.State.Kind); !ok || k.Name != "interview" {
+		return true, false, nil
 	}
 	v, err := c.view(ctx, r)
-	if err != nil || v.Kind != "interview" {
-		return err == nil, err
-	}
-	return !v.unreadable("consent") && LowestConsent(v.values("consent")) != "C0", nil
+	return !v.unreadable("consent") && LowestConsent(v.values("consent")) != "C0", true, err
 }
 
-// consentsAllow looks at what the person was asked about the record as a use.
-func (c *Client) consentsAllow(ctx context.Context, scope syncproto.ScopeID, interview syncproto.EntityID) (bool, error) {
-	list, err := c.Consents(ctx, scope, interview)
+// consentsAllow looks at what the person was asked about a use.
+func consentsAllow(list []Consent, use string) bool {
 	for _, one := range list {
-		if !slices.Contains(one.View.values("use"), "record") && !one.View.unreadable("use") {
+		if !slices.Contains(one.View.values("use"), use) && !one.View.unreadable("use") {
 			continue
 		}
 		if one.Withdrawn || one.Level == "C0" || one.View.unreadable("level") || one.View.unreadable("withdrawn") {
-			return false, err
+			return false
 		}
 	}
-	return err == nil, err
+	return true
 }
 
 // unreadable reports whether something that stands on a field does not open on this laptop, or was erased.

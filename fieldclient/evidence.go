@@ -28,6 +28,7 @@ const (
 	evidenceBlob       syncproto.Field = 2706
 	evidenceKey        syncproto.Field = 2707
 	evidenceCaption    syncproto.Field = 2708
+	evidenceLinks      syncproto.Field = 2709
 	evidenceRestricted syncproto.Field = 2711
 )
 
@@ -48,7 +49,7 @@ type Evidence struct {
 // AddEvidence seals an original as it is read, at most MaxEvidence bytes, and saves its record. When it returns without an
 // error, the sealed original, then the record with the key are durable. The original is never on the disk in clear, and
 // what a crash or an error leaves is a sealed file without a key, which is swept. ErrNoRecord where it is linked to an
-// interview that may not be recorded, also when that was said while the original came.
+// interview that may not be recorded, ErrNoUse where the person refused a photo or a sound, also when that was said while the original came.
 func (c *Client) AddEvidence(ctx context.Context, scope syncproto.ScopeID, e Evidence, r io.Reader) (id syncproto.EntityID, err error) {
 	if id, err = c.addEvidence(ctx, scope, e, r); err != nil {
 		return id, fmt.Errorf("adding evidence: %w", err)
@@ -61,7 +62,7 @@ func (c *Client) addEvidence(ctx context.Context, scope syncproto.ScopeID, e Evi
 	if err != nil {
 		return id, err
 	}
-	if err := c.mayRecordAll(ctx, scope, e.Links); err != nil {
+	if err := c.MayLink(ctx, scope, e.Links, e.fields()["kind"]); err != nil {
 		return id, err
 	}
 	if id, err = syncproto.RandomID(c.cfg.Rand); err != nil {
@@ -82,7 +83,7 @@ func (c *Client) addEvidence(ctx context.Context, scope syncproto.ScopeID, e Evi
 	if err != nil {
 		return id, errors.Join(err, s.file.Discard())
 	}
-	return id, c.keepEvidence(ctx, scope, s, e.Links, changes)
+	return id, c.keepEvidence(ctx, scope, s, e, changes)
 }
 
 // mayAddTo returns the key that seals the attachment's key now, if this person may write in the scope.

@@ -340,7 +340,7 @@ func TestAnOriginalThatIsNotWhatItsRecordSaysIsNotTheEnd(t *testing.T) {
 	id, _ := syncproto.RandomID(rand.Reader)
 	changes, err := s.changes(rand.Reader, key, visit, id, Evidence{})
 	if err == nil {
-		err = saule.keepEvidence(ctx, visit, s, nil, changes)
+		err = saule.keepEvidence(ctx, visit, s, Evidence{}, changes)
 	}
 	if err != nil {
 		t.Fatal(err)

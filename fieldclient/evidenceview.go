@@ -29,6 +29,7 @@ type EvidenceView struct {
 	By         string               `json:"by"`
 	Restricted bool                 `json:"restricted,omitempty"`
 	MayOpen    bool                 `json:"mayOpen"`
+	Barred     bool                 `json:"barred,omitempty"`  // somebody whom it belongs to allows it no more: see Client.barred
 	Held       bool                 `json:"held"`              // the sealed original is on this laptop
 	State      string               `json:"state"`             // saved or stored: how far the sealed original has come
 	Removed    bool                 `json:"removed,omitempty"` // the record was
@@ -38,6 +39,7 @@ type EvidenceView struct {
 	Waiting bool `json:"quarantined,omitempty"` // until a person decides on the work that made it
 
 	wrapped []byte // the key, as the record has it
+	barred  error  // why, where it is barred
 }
 
 // ErrRestricted says that evidence is for health experts only.
@@ -120,7 +122,11 @@ func (c *Client) evidenceView(ctx context.Context, r replica.RecordView) (v Evid
 	if v.Restricted, err = c.isRestricted(ctx, r); err != nil {
 		return v, err
 	}
-	v.MayOpen = !v.Locked && (!v.Restricted || c.hasRight(r.Scope, syncproto.RightMedical))
+	v.barred = c.barred(ctx, &v)
+	if v.Barred = v.barred != nil; v.Barred && !errors.Is(v.barred, ErrNoRecord) && !errors.Is(v.barred, ErrNoUse) {
+		return v, v.barred
+	}
+	v.MayOpen = !v.Locked && !v.Barred && (!v.Restricted || c.hasRight(r.Scope, syncproto.RightMedical))
 	for field, words := range map[syncproto.Field]*string{evidenceName: &v.Name, evidenceCaption: &v.Caption} {
 		veiled, err := c.veiled(ctx, r, field)
 		if err != nil {

@@ -32,11 +32,15 @@ type Original struct {
 	want   string
 }
 
-// OpenEvidence opens an original. Restricted evidence opens for health experts only (ErrRestricted).
+// OpenEvidence opens an original. Restricted evidence opens for health experts only (ErrRestricted), and what belongs to a
+// conversation whose person does not allow it any more for nobody (ErrNoRecord, ErrNoUse).
 func (c *Client) OpenEvidence(ctx context.Context, scope syncproto.ScopeID, id syncproto.EntityID) (*Original, EvidenceView, error) {
 	v, err := c.evidenceOf(ctx, scope, id)
 	if err == nil && v.Restricted && !c.hasRight(scope, syncproto.RightMedical) {
 		err = ErrRestricted
+	}
+	if err == nil {
+		err = v.barred
 	}
 	var o *Original
 	if err == nil {

@@ -53,6 +53,9 @@ func (c *Client) Save(ctx context.Context, scope syncproto.ScopeID, changes []Ch
 // would replace the same answer beside each other.
 func (c *Client) saveAll(ctx context.Context, scope syncproto.ScopeID, changes []Change) (Saved, error) {
 	var saved Saved
+	if err := c.soundLinks(ctx, scope, changes); err != nil {
+		return saved, fmt.Errorf("saving: %w", err)
+	}
 	for len(changes) > 0 {
 		n := min(len(changes), syncproto.MaxOps)
 		id, err := c.save(ctx, scope, changes[:n], nil)

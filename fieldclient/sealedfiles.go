@@ -19,10 +19,10 @@ const statePendingBlobs = "attachments pending"
 
 // keepEvidence names the sealed file, then saves its record. Between the two a list in the vault tells of the file: a crash
 // there leaves one without a record, and sweepPending knows it.
-func (c *Client) keepEvidence(ctx context.Context, scope syncproto.ScopeID, s *sealedOriginal, links []syncproto.EntityID, changes []Change) error {
+func (c *Client) keepEvidence(ctx context.Context, scope syncproto.ScopeID, s *sealedOriginal, e Evidence, changes []Change) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if err := c.mayRecordAll(ctx, scope, links); err != nil {
+	if err := c.MayLink(ctx, scope, e.Links, e.fields()["kind"]); err != nil {
 		return errors.Join(err, s.file.Discard())
 	}
 	pending, err := c.pendingBlobs(ctx)

@@ -26,7 +26,7 @@ func (l *laptop) twice(one, two syncproto.ScopeID) (id syncproto.EntityID, h vau
 		}
 		changes, err := s.changes(rand.Reader, key, visit, id, Evidence{Kind: "file"})
 		if err == nil && visit == one {
-			err = l.keepEvidence(ctx, visit, s, nil, changes)
+			err = l.keepEvidence(ctx, visit, s, Evidence{}, changes)
 		} else if err == nil {
 			_, err = l.Save(ctx, visit, changes)
 		}

@@ -39,6 +39,7 @@ var problems = []problem{
 	{fieldclient.ErrNoRight, http.StatusForbidden, "noright"},
 	{fieldclient.ErrOneSource, http.StatusConflict, "onesource"},
 	{fieldclient.ErrNoRecord, http.StatusConflict, "norecord"},
+	{fieldclient.ErrNoUse, http.StatusConflict, "nouse"},
 	{form.ErrBadValue, http.StatusBadRequest, "badvalue"},
 	{fieldclient.ErrNotApproved, http.StatusForbidden, "notapproved"},
 	{fieldclient.ErrTemplateAway, http.StatusConflict, "templateaway"},

@@ -52,7 +52,7 @@ func beginRecording(a *ask) error {
 	if e.Media == "" {
 		return errNoPage
 	}
-	if err := a.mayRecord(scope, e.Links); err != nil {
+	if err := a.client.MayLink(a.Context(), scope, e.Links, e.Kind); err != nil {
 		return err
 	}
 	var id [16]byte
@@ -123,7 +123,7 @@ func addSlice(a *ask) error {
 	case n > r.next:
 		return errOver // a slice is missing: what came before it is whole
 	}
-	if err := a.mayRecord(r.scope, r.links); errors.Is(err, fieldclient.ErrNoRecord) { // taken back while they spoke
+	if err := a.client.MayLink(a.Context(), r.scope, r.links, "audio"); errors.Is(err, fieldclient.ErrNoRecord) || errors.Is(err, fieldclient.ErrNoUse) { // taken back while they spoke
 		r.in.CloseWithError(err)
 		return err
 	} else if err != nil {
@@ -135,16 +135,6 @@ func addSlice(a *ask) error {
 	}
 	r.next++
 	a.w.WriteHeader(http.StatusNoContent)
-	return nil
-}
-
-// mayRecord asks whether every conversation that a sound belongs to may be recorded.
-func (a *ask) mayRecord(scope syncproto.ScopeID, links []syncproto.EntityID) error {
-	for _, id := range links {
-		if err := a.client.MayRecord(a.Context(), scope, id); err != nil {
-			return err
-		}
-	}
 	return nil
 }
 

@@ -50,6 +50,7 @@ var catalogue = []advice{
 	{fieldclient.ErrNoRight, exitRefused, "Nothing was saved, and nothing that was saved before has changed.", "Ask your coordinator: `kua roster` shows who may do what."},
 	{fieldclient.ErrNotApproved, exitRefused, untouched, "Ask your coordinator to approve it: `kua template approve`. Or take an approved one: `kua template list`."},
 	{fieldclient.ErrNoRecord, exitRefused, untouched, "Write down nothing of what was said. If the person allows more, set the interview's consent first."},
+	{fieldclient.ErrNoUse, exitRefused, untouched, "If the person allows it now, change their consent first. What does not show or hear them is kept without the link."},
 	{fieldclient.ErrOneSource, exitRefused, untouched, "Name two kinds of source first: `kua set FINDING sources observation,document`. Or call it alleged or observed."},
 	{fieldclient.ErrTemplateAway, exitFailure, untouched, "Sync, or import a courier bundle that was exported with --all, and try again."},
 	{fieldclient.ErrOtherForm, exitUsage, untouched, "Name a template of the same form: `kua template list`."},

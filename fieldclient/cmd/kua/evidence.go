@@ -119,6 +119,7 @@ func writeEvidence(w io.Writer, v fieldclient.EvidenceView) {
 		text string
 	}{
 		{v.Restricted, "for health experts only"},
+		{v.Barred, "sealed: a person whom it belongs to does not allow it. `kua set EVIDENCE links` takes a wrong link away"},
 		{v.Locked, "sealed: its key has not come to this laptop, or was erased"},
 		{v.Altered, "! somebody later stated another original: this is the first, `kua history` shows who"},
 		{v.Removed, "removed"},
