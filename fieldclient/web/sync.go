@@ -33,6 +33,11 @@ type syncState struct {
 	Finished int64 // Unix milliseconds
 }
 
+// Unfinished reports whether the last sync left something for the next one.
+func (s syncState) Unfinished() bool {
+	return s.Stopped || s.Problem != "" || s.Report != nil && s.Report.AttachmentsWaiting > 0
+}
+
 // share is how much of the phase is done, as the bar shows it: of originals the bytes count.
 func (s syncState) share() (done, all uint64) {
 	if s.AllBytes > 0 {

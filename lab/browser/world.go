@@ -212,8 +212,14 @@ func (w *World) serve() {
 		must(w.T, err)
 		w.URL = "http://" + listen
 	}
+	w.serveAt(strings.TrimPrefix(w.URL, "http://"))
+}
+
+// serveAt starts the server at an address of its own: at the one that laptops remember, somebody may stand between.
+func (w *World) serveAt(listen string) {
+	w.T.Helper()
 	w.server = exec.Command(filepath.Join(filepath.Dir(Build(w.T)), "kua-server"), "serve", "--data", w.path("server"), "--json", "--metrics", "",
-		"--listen", strings.TrimPrefix(w.URL, "http://"), "--url", w.URL)
+		"--listen", listen, "--url", w.URL)
 	out, err := w.server.StdoutPipe()
 	must(w.T, err)
 	must(w.T, w.server.Start())
