@@ -58,6 +58,7 @@ func candidates() []string {
 
 // window is the browser that was opened, with its profile.
 type window struct {
+	dir     *runDir // its profile is inside
 	profile string
 	process *os.Process
 	gone    chan struct{} // closed when the browser has ended
@@ -68,20 +69,23 @@ type window struct {
 func (b *Browser) open(w *window, file string) (*window, error) {
 	fresh := w == nil
 	if fresh {
-		dir, err := os.MkdirTemp(memoryDir(), "kua-browser-")
+		dir, err := newRunDir("browser")
 		if err != nil {
 			return nil, fmt.Errorf("making a profile for the browser: %w", err)
 		}
-		w = &window{profile: dir, gone: make(chan struct{})}
-		if err := b.prepare(dir); err != nil {
-			return nil, errors.Join(err, os.RemoveAll(dir))
+		w = &window{dir: dir, profile: filepath.Join(dir.path, "profile"), gone: make(chan struct{})}
+		if err := errors.Join(os.Mkdir(w.profile, 0o700), b.prepare(w.profile)); err != nil {
+			return nil, errors.Join(err, dir.remove())
 		}
 	}
 	cmd := exec.Command(b.Path, b.args(w.profile, (&url.URL{Scheme: "file", Path: filepath.ToSlash(file)}).String())...)
 	cmd.Env = withoutSecrets(os.Environ())
+	if fresh {
+		w.dir.lend(cmd)
+	}
 	if err := cmd.Start(); err != nil {
 		if fresh {
-			err = errors.Join(err, os.RemoveAll(w.profile))
+			err = errors.Join(err, w.dir.remove())
 		}
 		return nil, fmt.Errorf("opening the browser: %w", err)
 	}
@@ -119,7 +123,7 @@ func (w *window) remove() error {
 	}
 	var err error
 	for range 20 { // its last helpers may still be writing
-		if err = os.RemoveAll(w.profile); err == nil {
+		if err = w.dir.remove(); err == nil {
 			return nil
 		}
 		time.Sleep(100 * time.Millisecond)

@@ -42,6 +42,7 @@ var ErrWiped = errors.New("the laptop was wiped: nobody can read what was here")
 
 // Run shows the screens until the person quits, closes the browser that was opened for them, or ctx ends.
 func (h *Host) Run(ctx context.Context) (err error) {
+	_ = sweepRuns() // what cannot be removed now is tried at the next start
 	if h.file, err = newLaunchFile(); err != nil {
 		return err
 	}

@@ -97,15 +97,18 @@ var launchPage = template.Must(template.New("").Parse(`<!doctype html>
 `))
 
 // launchFile is a file in a folder of its own that opens the screens once.
-type launchFile struct{ dir, path string }
+type launchFile struct {
+	dir  *runDir
+	path string
+}
 
 // newLaunchFile makes the folder, for this user only, where possible in memory.
 func newLaunchFile() (*launchFile, error) {
-	dir, err := os.MkdirTemp(memoryDir(), "kua-")
+	dir, err := newRunDir("launch")
 	if err != nil {
 		return nil, fmt.Errorf("making a folder for the launch file: %w", err)
 	}
-	return &launchFile{dir, filepath.Join(dir, "open.html")}, nil
+	return &launchFile{dir, filepath.Join(dir.path, "open.html")}, nil
 }
 
 // write puts a token into the file, in the place of the one before.
@@ -121,7 +124,7 @@ func (f *launchFile) write(address, token string) error {
 	return os.Rename(temp, f.path)
 }
 
-func (f *launchFile) remove() error { return os.RemoveAll(f.dir) }
+func (f *launchFile) remove() error { return f.dir.remove() }
 
 // memoryDir returns a folder that is no disk, where the system has one that programs share; else the temporary folder.
 func memoryDir() string {

@@ -215,7 +215,7 @@ func (w *World) Own(who string) (*App, *Tab) {
 	must(w.T, os.WriteFile(filepath.Join(bin, "chromium"), []byte(script), 0o755))
 	app := start(w.T, exec.Command(Build(w.T), "--data", w.Data(who), "--state", w.path("laptops", who, "state")), w.Data(who), "",
 		append(w.env(), "PATH="+bin+":"+os.Getenv("PATH"))...)
-	profile := w.wait("run/kua-browser-*")
+	profile := w.wait("run/kua-run-browser-*/profile")
 	number, path := w.devTools(profile)
 	alloc, stop := chromedp.NewRemoteAllocator(context.Background(), "ws://127.0.0.1:"+number+path, chromedp.NoModifyURL)
 	seek, leave := chromedp.NewContext(alloc)
