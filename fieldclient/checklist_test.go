@@ -541,11 +541,11 @@ func TestEveryStarterChecklistIsFilledInAndReadAgain(t *testing.T) {
 			k := s.on(s.a)
 			answered := 0
 			for range 400 {
-				it, more, err := k.Next(t.Context(), "")
+				it, err := k.Next(t.Context(), "")
 				if err != nil {
 					t.Fatal(err)
 				}
-				if !more {
+				if !it.Left {
 					break
 				}
 				ch := AnswerChange{}

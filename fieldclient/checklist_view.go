@@ -2,7 +2,6 @@ package fieldclient
 
 import (
 	"context"
-	"fmt"
 	"slices"
 	"strings"
 
@@ -107,6 +106,7 @@ func (k *Checklist) item(sh *sheet, p form.Part) Item {
 		if around, err := k.locate(sh, parentRef(p.Ref)); err == nil {
 			it.Lasting = around.lasting + form.Ref("/"+p.Node.Name)
 		}
+		it.Medical = !k.mayAnswer(p.Node)
 		return it
 	}
 	at, err := k.locate(sh, p.Ref)
@@ -151,8 +151,8 @@ func (c *Client) May(scope syncproto.ScopeID, right syncproto.Rights) bool {
 	return err == nil && ok && c.Roster().RightsNow(me.Person, &st.Standing).Has(right)
 }
 
-// Progress gives the form as a whole, then every group and instance, in document order. Items for health experts count
-// as not relevant for others.
+// Progress gives the form as a whole, then every group and instance, and repeats that nobody has begun; see
+// form.Instance.Progress. Items for health experts count as not relevant for others.
 func (k *Checklist) Progress(ctx context.Context) ([]form.Section, error) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
@@ -163,16 +163,21 @@ func (k *Checklist) Progress(ctx context.Context) ([]form.Section, error) {
 	if k.may(syncproto.RightMedical) {
 		return out, nil
 	}
-	for _, v := range k.mine.in.Views() {
-		if !forExperts(v.Node) || !v.Relevant || !v.Asked || v.Value != "" || v.Silence != form.None || v.Node.Calculation != "" && len(v.Node.Trigger) == 0 {
+	for _, p := range k.mine.in.All() {
+		open := p.Node.Kind == form.KindQuestion && p.Relevant && p.Asked && p.Value == "" && p.Silence == form.None && (p.Node.Calculation == "" || len(p.Node.Trigger) > 0)
+		if !forExperts(p.Node) || !open && !p.Empty() {
 			continue
 		}
 		for i := range out {
-			if strings.HasPrefix(string(v.Ref), string(out[i].Ref)+"/") {
+			switch within := strings.HasPrefix(string(p.Ref), string(out[i].Ref)+"/"); {
+			case within && open:
 				out[i].Open--
 				out[i].NotRelevant++
+			case within:
+				out[i].Empty--
 			}
 		}
+		out = slices.DeleteFunc(out, func(s form.Section) bool { return p.Empty() && s.Ref == p.Ref })
 	}
 	return out, nil
 }
@@ -192,70 +197,6 @@ func (k *Checklist) problems() []form.Problem {
 		v, err := k.mine.in.View(p.Ref)
 		return err == nil && p.Code == form.CodeRequired && !k.mayAnswer(v.Node)
 	})
-}
-
-// Next gives the first open question of this person's form behind a place, or from the beginning with ""; false where
-// none is left.
-func (k *Checklist) Next(ctx context.Context, after form.Ref) (Item, bool, error) {
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	if err := k.refresh(ctx); err != nil {
-		return Item{}, false, err
-	}
-	after, err := k.resolve(k.mine, after)
-	if err != nil {
-		return Item{}, false, err
-	}
-	passed := after == ""
-	for _, v := range k.mine.in.Views() {
-		if !passed {
-			passed = v.Ref == after
-			continue
-		}
-		if it := k.item(k.mine, form.Part{View: v}); it.Asked && it.Relevant && it.Value == "" && it.Silence == form.None {
-			return it, true, nil
-		}
-	}
-	return Item{}, false, nil
-}
-
-// Find gives the place of an item by its stable id, by its name, or by its place itself; of those in a repeat the first.
-func (k *Checklist) Find(ctx context.Context, name string) (form.Ref, error) {
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	if err := k.refresh(ctx); err != nil {
-		return "", err
-	}
-	if ref, err := k.resolve(k.mine, form.Ref(name)); err == nil {
-		if v, err := k.mine.in.View(ref); err == nil {
-			return v.Ref, nil
-		}
-	}
-	found, n := k.named(name), 1
-	if i := strings.LastIndexByte(name, ':'); len(found) == 0 && i > 0 {
-		found, n = k.named(name[:i]), placeOf(name[i+1:])
-	}
-	if n < 1 || n > len(found) {
-		return "", fmt.Errorf("%s: %w", name, form.ErrNoPlace)
-	}
-	return found[n-1], nil
-}
-
-// named finds the places that have a key or, where none has, a name.
-func (k *Checklist) named(name string) []form.Ref {
-	var byKey, byName []form.Ref
-	for _, v := range k.mine.in.Views() {
-		if k.keys.key[v.Node] == name {
-			byKey = append(byKey, v.Ref)
-		}
-		if v.Node.Name == name {
-			byName = append(byName, v.Ref)
-		}
-	}
-	if len(byKey) > 0 {
-		return byKey
-	}
-	return byName
 }
 
 // Away gives this person's and the others' answers for which the version in use has no place: they are kept, and come

@@ -95,10 +95,26 @@ func TestProgressNeverMixesSilencesWithValues(t *testing.T) {
 		"begin repeat|k|Cell", "text|d|D", "end repeat", "end group")
 	do(t, in, "a = y", "g/b ! not-applicable", "+ g/k", "g/k[2]/d = 1")
 	want := []Section{
-		{"/data", "", 0, 2, 1, 1, 1}, {"/data/g", "Section", 1, 1, 1, 1, 1}, {"/data/g/k[1]", "Cell", 2, 0, 0, 1, 0}, {"/data/g/k[2]", "Cell", 2, 1, 0, 0, 0},
+		{"/data", "", 0, 2, 1, 1, 1, 0}, {"/data/g", "Section", 1, 1, 1, 1, 1, 0}, {"/data/g/k[1]", "Cell", 2, 0, 0, 1, 0, 0}, {"/data/g/k[2]", "Cell", 2, 1, 0, 0, 0, 0},
 	}
 	if diff := cmp.Diff(want, in.Progress()); diff != "" {
 		t.Error(diff)
+	}
+}
+
+// Where nobody has measured a cell, cells are not complete.
+func TestARepeatThatNobodyHasBegunIsSeenInProgress(t *testing.T) {
+	in := begin(t, "type | name | label | relevant | repeat_count", "text|a|A||", "begin group|g|Section||", "begin repeat|k|Cell||", "text|d|D||", "end repeat|||",
+		"begin repeat|hidden|Hidden|${a} = 'x'|", "text|e|E||", "end repeat|||", "begin repeat|three|Three||3", "text|f|F||", "end repeat|||", "end group|||")
+	do(t, in, "- g/k[1]", "- g/hidden[1]", "a = y")
+	got := in.Progress()
+	want := []Section{{"/data", "", 0, 1, 0, 3, 0, 1}, {"/data/g", "Section", 1, 0, 0, 3, 0, 1}, {"/data/g/k", "Cell", 2, 0, 0, 0, 0, 1}}
+	if diff := cmp.Diff(want, got[:3]); diff != "" || len(got) != 6 {
+		t.Error(diff, got)
+	}
+	do(t, in, "a = x", "+ g/k")
+	if got := in.Progress(); got[0].Empty != 1 || got[2].Ref != "/data/g/k[1]" || got[3].Ref != "/data/g/hidden" {
+		t.Errorf("%+v", got)
 	}
 }
 

@@ -38,6 +38,34 @@ func (in *Instance) Parts(section Ref) ([]Part, error) {
 	return out, nil
 }
 
+// All gives every question and section in document order, those that are not relevant included, with each repeat as a
+// whole before its instances.
+func (in *Instance) All() []Part {
+	var out []Part
+	in.root.each(func(it *item) {
+		if it.whole {
+			out = append(out, in.wholePart(it.parent, it))
+		} else {
+			out = append(out, Part{View: in.view(it)})
+		}
+	})
+	return out
+}
+
+// Empty reports whether it is a repeat that people add to, relevant and without an instance: nobody has begun it.
+func (p *Part) Empty() bool { return p.Whole && p.Free && p.Relevant && p.Rows == 0 }
+
+// emptyPart shows a repeat as a whole where it is empty; nil for everything else.
+func (in *Instance) emptyPart(section, k *item) *Part {
+	if !k.whole || k.of.Generated {
+		return nil
+	}
+	if p := in.wholePart(section, k); p.Empty() {
+		return &p
+	}
+	return nil
+}
+
 // wholePart shows a repeat as a whole. Whether it is relevant is a matter of its instances; where it has none, the
 // rule is evaluated as it would be for the first.
 func (in *Instance) wholePart(section, k *item) Part {

@@ -157,9 +157,11 @@ type Section struct {
 	Silent      int    `json:"silent"`   // with a silence
 	Open        int    `json:"open"`     // with neither
 	NotRelevant int    `json:"notRelevant"`
+	Empty       int    `json:"empty"` // repeats that people add to, relevant and without an instance: not begun, so not complete
 }
 
-// Progress gives the form as a whole, then every group and instance of a repeat, in document order.
+// Progress gives the form as a whole, then every group and instance of a repeat, in document order. A repeat that people
+// add to stands there as a whole while it has no instance.
 func (in *Instance) Progress() []Section {
 	var out []Section
 	in.progress(in.root, 0, &out)
@@ -175,7 +177,10 @@ func (in *Instance) progress(it *item, depth int, out *[]Section) (sum Section) 
 	}
 	for _, k := range it.kids {
 		if k.of.Kind != KindQuestion {
-			if !k.of.Generated {
+			if p := in.emptyPart(it, k); p != nil {
+				*out = append(*out, Section{Ref: p.Ref, Label: p.Label, Depth: depth, Empty: 1})
+				sum.Empty++
+			} else if !k.of.Generated {
 				sum.add(in.progress(k, depth, out))
 			}
 			continue
@@ -193,6 +198,7 @@ func (s *Section) add(o Section) {
 	s.Silent += o.Silent
 	s.Open += o.Open
 	s.NotRelevant += o.NotRelevant
+	s.Empty += o.Empty
 }
 
 func (s *Section) count(it *item, fixed bool) {

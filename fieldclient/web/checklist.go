@@ -46,7 +46,7 @@ type railSection struct {
 // State names how far the section is.
 func (s railSection) State() string {
 	switch {
-	case s.Open == 0 && s.Answered+s.Silent > 0:
+	case s.Open == 0 && s.Empty == 0 && s.Answered+s.Silent > 0:
 		return "done"
 	case s.Answered+s.Silent > 0:
 		return "begun"
@@ -191,7 +191,7 @@ func (a *ask) rail(k *fieldclient.Checklist, all []section) ([]railSection, int,
 		for _, p := range progress {
 			// A repeat as a whole is the sum of its instances.
 			if s.items == nil && (p.Ref == s.ref || strings.HasPrefix(string(p.Ref), string(s.ref)+"[") && !strings.Contains(string(p.Ref[len(s.ref):]), "/")) {
-				r.Answered, r.Silent, r.Open = r.Answered+p.Answered, r.Silent+p.Silent, r.Open+p.Open
+				r.Answered, r.Silent, r.Open, r.Empty = r.Answered+p.Answered, r.Silent+p.Silent, r.Open+p.Open, r.Empty+p.Empty
 			}
 		}
 		if r.State() == "done" {

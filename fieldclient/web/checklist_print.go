@@ -49,8 +49,17 @@ func checklistCheck(a *ask) error {
 	if len(progress) > 0 {
 		p.Open = progress[0].Open
 	}
+	empty, err := k.Empty(a.Context())
+	if err != nil {
+		return err
+	}
 	for i, s := range all {
 		cs := checkSection{Number: i, Label: s.label}
+		for _, it := range empty {
+			if it.Ref == s.ref || inSection(it.Ref, s) {
+				cs.Items = append(cs.Items, asked{Item: it, ID: idOf(it.Lasting), URL: url, At: i, Problem: codeEmpty})
+			}
+		}
 		for _, pr := range problems {
 			if !inSection(pr.Ref, s) {
 				continue
@@ -70,6 +79,9 @@ func checklistCheck(a *ask) error {
 	}
 	return a.page("check", p)
 }
+
+// codeEmpty says that nobody has added anything to a repeat yet: what was not looked at is not complete.
+const codeEmpty form.Code = "empty"
 
 func inSection(ref form.Ref, s section) bool {
 	if s.items != nil {

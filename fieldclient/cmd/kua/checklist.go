@@ -151,25 +151,83 @@ func (a *app) checklistList(p *chosen) *cobra.Command {
 func (a *app) checklistNext(p *chosen) *cobra.Command {
 	var after string
 	c := &cobra.Command{Use: "next", Short: "Show the next open question"}
-	c.Flags().StringVar(&after, "after", "", "look behind this item")
+	c.Flags().StringVar(&after, "after", "", "look behind this item or repeat")
 	return a.command(c, func(ctx context.Context, _ []string) error {
 		return a.on(ctx, p, func(_ *fieldclient.Client, k *fieldclient.Checklist) (err error) {
 			var from form.Ref
 			if after != "" {
-				if from, err = k.Find(ctx, after); err != nil {
-					return err
+				if from, err = k.Find(ctx, after); errors.Is(err, form.ErrNoPlace) {
+					from, err = k.FindRepeat(ctx, after)
+				}
+				if err != nil {
+					return typedWrongly(err)
 				}
 			}
-			it, more, err := k.Next(ctx, from)
+			step, err := k.Next(ctx, from)
 			if err != nil {
 				return err
 			}
-			if !more {
-				return a.say(struct{}{}, "Nothing is open. `kua checklist validate` shows whether something is wrong.")
+			names, err := k.Names(ctx)
+			if err != nil {
+				return err
 			}
-			return a.print(itemOf(it), func(w io.Writer) { writeItem(w, it) })
+			v := stepView{Notes: []string{}, Empty: emptyOf(names, step.Empty)}
+			for _, n := range step.Notes {
+				v.Notes = append(v.Notes, n.Label)
+			}
+			if step.Left {
+				q := itemOf(names, step.Item)
+				v.itemView = &q
+			}
+			return a.print(v, func(w io.Writer) { writeStep(w, names, step) })
 		})
 	})
+}
+
+// stepView is what comes next as a script reads it; without a question where none is open.
+type stepView struct {
+	*itemView
+	Notes []string    `json:"notes"` // the form author's words before it
+	Empty []emptyView `json:"empty"` // what nobody has begun before it; at the end all of it
+}
+
+// emptyView is a repeat without an instance.
+type emptyView struct {
+	ID    string   `json:"id"`
+	Place form.Ref `json:"place"`
+	Label string   `json:"label"`
+}
+
+func emptyOf(names map[form.Ref]string, items []fieldclient.Item) []emptyView {
+	out := []emptyView{}
+	for _, it := range items {
+		out = append(out, emptyView{names[it.Ref], it.Ref, it.Label})
+	}
+	return out
+}
+
+func writeStep(w io.Writer, names map[form.Ref]string, s fieldclient.Step) {
+	for _, n := range s.Notes {
+		fmt.Fprintf(w, "%s\n", n.Label)
+		if n.Hint != "" {
+			fmt.Fprintf(w, "    %s\n", n.Hint)
+		}
+	}
+	writeEmpty(w, emptyOf(names, s.Empty))
+	switch {
+	case s.Left:
+		writeItem(w, names, s.Item)
+	case len(s.Empty) > 0:
+		fmt.Fprintln(w, "No question is open. What is listed has not been begun.")
+	default:
+		fmt.Fprintln(w, "Nothing is open. `kua checklist validate` shows whether something is wrong.")
+	}
+}
+
+func writeEmpty(w io.Writer, all []emptyView) {
+	for _, e := range all {
+		fmt.Fprintf(w, "%s  %s: none yet. `kua checklist add %s` begins one.\n", e.ID, e.Label, e.ID)
+	}
 }
 
 // itemView is a question as a script reads it.
@@ -188,11 +246,12 @@ type itemView struct {
 	Sources  []string           `json:"sources,omitempty"`
 	Mine     fieldclient.Said   `json:"mine"`
 	Others   []fieldclient.Said `json:"others,omitempty"`
+	Agreed   []fieldclient.Said `json:"agreed,omitempty"`
 }
 
-func itemOf(it fieldclient.Item) itemView {
-	return itemView{it.Key, it.Ref, it.Label, it.Hint, it.Node.Type, it.Value, answerStatus(it.Value, it.Silence), it.Relevant, it.Required, it.Invalid,
-		it.Choices, it.Sources(), it.Mine, it.Others}
+func itemOf(names map[form.Ref]string, it fieldclient.Item) itemView {
+	return itemView{names[it.Ref], it.Ref, it.Label, it.Hint, it.Node.Type, it.Value, answerStatus(it.Value, it.Silence), it.Relevant, it.Required, it.Invalid,
+		it.Choices, it.Sources(), it.Mine, it.Others, it.Agreed}
 }
 
 func answerStatus(value string, silence form.Silence) string {
@@ -205,8 +264,8 @@ func answerStatus(value string, silence form.Silence) string {
 	return "open"
 }
 
-func writeItem(w io.Writer, it fieldclient.Item) {
-	fmt.Fprintf(w, "%s  %s\n", it.Key, it.Label)
+func writeItem(w io.Writer, names map[form.Ref]string, it fieldclient.Item) {
+	fmt.Fprintf(w, "%s  %s\n", names[it.Ref], it.Label)
 	if it.Hint != "" {
 		fmt.Fprintf(w, "    %s\n", it.Hint)
 	}

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -131,7 +130,11 @@ func (a *app) checklistAnswer(p *chosen) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return a.print(itemOf(it), func(w io.Writer) { a.writeAnswered(ctx, w, k, it, out) })
+			names, err := k.Names(ctx)
+			if err != nil {
+				return err
+			}
+			return a.print(itemOf(names, it), func(w io.Writer) { a.writeAnswered(ctx, w, k, names, it, out) })
 		})
 	})
 	return cmd
@@ -139,7 +142,7 @@ func (a *app) checklistAnswer(p *chosen) *cobra.Command {
 
 // typedWrongly marks what the form refuses as a matter of usage.
 func typedWrongly(err error) error {
-	for _, is := range []error{form.ErrNoPlace, form.ErrNotAsked, form.ErrNotRelevant, form.ErrBadValue, form.ErrRepeatCount, fieldclient.ErrSource} {
+	for _, is := range []error{form.ErrNoPlace, form.ErrNotAsked, form.ErrNotRelevant, form.ErrBadValue, form.ErrRepeatCount, fieldclient.ErrSource, fieldclient.ErrSeveralPlaces} {
 		if errors.Is(err, is) {
 			return fmt.Errorf("%w (%w)", err, errUsage)
 		}
@@ -148,8 +151,8 @@ func typedWrongly(err error) error {
 }
 
 // writeAnswered says what was saved, what is wrong with it, and what the answer changed elsewhere.
-func (a *app) writeAnswered(ctx context.Context, w io.Writer, k *fieldclient.Checklist, it fieldclient.Item, out fieldclient.Answered) {
-	fmt.Fprintf(w, "Saved: %s %s\n", it.Key, answerStatus(it.Value, it.Silence))
+func (a *app) writeAnswered(ctx context.Context, w io.Writer, k *fieldclient.Checklist, names map[form.Ref]string, it fieldclient.Item, out fieldclient.Answered) {
+	fmt.Fprintf(w, "Saved: %s %s\n", names[it.Ref], answerStatus(it.Value, it.Silence))
 	problems, err := k.Problems(ctx)
 	if err != nil {
 		return
@@ -164,7 +167,7 @@ func (a *app) writeAnswered(ctx context.Context, w io.Writer, k *fieldclient.Che
 			continue
 		}
 		if o, err := k.Item(ctx, ref); err == nil && o.Node.Kind == form.KindQuestion && o.Relevant && (o.Asked || o.Node.Type == "note") && o.Label != "" {
-			fmt.Fprintf(w, "  Now: %s  %s\n", o.Key, o.Label)
+			fmt.Fprintf(w, "  Now: %s  %s\n", names[o.Ref], o.Label)
 		}
 	}
 }
@@ -176,183 +179,4 @@ func problemText(p form.Problem) string {
 		return words + ": " + p.Message
 	}
 	return words
-}
-
-func (a *app) checklistShow(p *chosen) *cobra.Command {
-	c := &cobra.Command{Use: "show [ID]", Short: "Show your answers, or one question with everybody's", Args: cobra.MaximumNArgs(1)}
-	return a.command(c, func(ctx context.Context, args []string) error {
-		return a.on(ctx, p, func(c *fieldclient.Client, k *fieldclient.Checklist) error {
-			if len(args) == 1 {
-				ref, err := k.Find(ctx, args[0])
-				if err != nil {
-					return err
-				}
-				it, err := k.Item(ctx, ref)
-				if err != nil {
-					return err
-				}
-				return a.print(itemOf(it), func(w io.Writer) {
-					writeItem(w, it)
-					comparisons(ctx, w, c, k, it)
-					writeSaid(w, append([]fieldclient.Said{it.Mine}, it.Others...))
-				})
-			}
-			var list []itemView
-			if err := walkSection(ctx, k, k.Root(), func(it fieldclient.Item) { list = append(list, itemOf(it)) }); err != nil {
-				return err
-			}
-			away, err := k.Away(ctx)
-			if err != nil {
-				return err
-			}
-			return a.print(list, func(w io.Writer) {
-				for _, it := range list {
-					fmt.Fprintf(w, "%-22s %-14s %-20s %s\n", it.ID, it.Status, it.Value, it.Label)
-				}
-				for _, o := range away {
-					fmt.Fprintf(w, "%-22s kept: this version of the form has no place for it\n", o.Item)
-					writeSaid(w, o.Said)
-				}
-			})
-		})
-	})
-}
-
-func writeSaid(w io.Writer, all []fieldclient.Said) {
-	for _, s := range all {
-		if s.Name == "" {
-			continue
-		}
-		fmt.Fprintf(w, "    %s: %s %s", s.Name, answerStatus(s.Value, s.Silence), s.Value)
-		if len(s.Sources) > 0 {
-			fmt.Fprintf(w, " [%s]", strings.Join(s.Sources, ", "))
-		}
-		if s.Urgent {
-			fmt.Fprint(w, " URGENT")
-		}
-		fmt.Fprintln(w)
-		for _, o := range s.Also {
-			fmt.Fprintf(w, "      also, from another laptop: %s %s\n", answerStatus(o.Value, o.Silence), o.Value)
-		}
-		for _, text := range []string{s.Note, s.Minority} {
-			if text != "" {
-				fmt.Fprintf(w, "      %s\n", text)
-			}
-		}
-	}
-}
-
-// walkSection calls fn for the relevant questions of a section and of those inside it.
-func walkSection(ctx context.Context, k *fieldclient.Checklist, section form.Ref, fn func(fieldclient.Item)) error {
-	items, err := k.Section(ctx, section)
-	if err != nil {
-		return err
-	}
-	for _, it := range items {
-		switch {
-		case it.Whole || !it.Relevant:
-		case it.Node.Kind == form.KindQuestion:
-			if it.Asked || it.Value != "" {
-				fn(it)
-			}
-		default:
-			if err := walkSection(ctx, k, it.Ref, fn); err != nil {
-				return err
-			}
-		}
-	}
-	return nil
-}
-
-func (a *app) checklistProgress(p *chosen) *cobra.Command {
-	c := &cobra.Command{Use: "progress", Short: "Show how far each section is: answered, silent and open are counted apart"}
-	return a.command(c, func(ctx context.Context, _ []string) error {
-		return a.on(ctx, p, func(_ *fieldclient.Client, k *fieldclient.Checklist) error {
-			all, err := k.Progress(ctx)
-			if err != nil {
-				return err
-			}
-			return a.print(all, func(w io.Writer) {
-				for _, s := range all {
-					label := s.Label
-					if s.Depth == 0 {
-						label = "all"
-					}
-					fmt.Fprintf(w, "%s%-50s answered %d, silent %d, open %d\n", strings.Repeat("  ", s.Depth), label, s.Answered, s.Silent, s.Open)
-				}
-			})
-		})
-	})
-}
-
-// problemView is what keeps a checklist from being complete.
-type problemView struct {
-	ID      string   `json:"id"`
-	Place   form.Ref `json:"place"`
-	Code    string   `json:"code"`
-	Message string   `json:"message"`
-}
-
-func (a *app) checklistValidate(p *chosen) *cobra.Command {
-	c := &cobra.Command{Use: "validate", Short: "Show everything that keeps your checklist from being complete",
-		Long: "Show everything that keeps your checklist from being complete, at once. The exit code is 1 where there is something. It is kept\n" +
-			"all the same: nobody has to finish before saving or syncing."}
-	return a.command(c, func(ctx context.Context, _ []string) error {
-		return a.on(ctx, p, func(_ *fieldclient.Client, k *fieldclient.Checklist) error {
-			problems, err := k.Problems(ctx)
-			if err != nil {
-				return err
-			}
-			list := make([]problemView, len(problems))
-			for i, pr := range problems {
-				list[i] = problemView{string(pr.Ref), pr.Ref, string(pr.Code), problemText(pr)}
-				if it, err := k.Item(ctx, pr.Ref); err == nil {
-					list[i].ID = it.Key
-				}
-			}
-			if err := a.print(list, func(w io.Writer) {
-				for _, v := range list {
-					fmt.Fprintf(w, "%s: %s (%s)\n", v.ID, v.Message, v.Place)
-				}
-				if len(list) == 0 {
-					fmt.Fprintln(w, "Nothing is wrong.")
-				}
-			}); err != nil {
-				return err
-			}
-			if len(list) > 0 {
-				return errIncomplete
-			}
-			return nil
-		})
-	})
-}
-
-var errIncomplete = errors.New("the checklist is not complete")
-
-func (a *app) checklistAdd(p *chosen) *cobra.Command {
-	c := &cobra.Command{Use: "add REPEAT", Short: "Add an instance to a repeat, such as a cell that is measured", Args: cobra.ExactArgs(1),
-		Long: "Add an instance to a repeat, by the repeat's name or place, and print its place."}
-	return a.command(c, func(ctx context.Context, args []string) error {
-		return a.on(ctx, p, func(_ *fieldclient.Client, k *fieldclient.Checklist) error {
-			ref, _, err := k.AddRow(ctx, repeatNamed(k, args[0]))
-			if err != nil {
-				return typedWrongly(err)
-			}
-			return a.made(string(ref), map[string]string{"place": string(ref)}, "Added: %s", ref)
-		})
-	})
-}
-
-func (a *app) checklistStrike(p *chosen) *cobra.Command {
-	c := &cobra.Command{Use: "strike PLACE", Short: "Take out an instance that you added; its history stays", Args: cobra.ExactArgs(1)}
-	return a.command(c, func(ctx context.Context, args []string) error {
-		return a.on(ctx, p, func(_ *fieldclient.Client, k *fieldclient.Checklist) error {
-			out, err := k.StrikeRow(ctx, form.Ref(args[0]))
-			if err != nil {
-				return typedWrongly(err)
-			}
-			return a.say(out.Saved, "Taken out. What stood there stays in the history, and in the group's checklist where others answered in it.")
-		})
-	})
 }

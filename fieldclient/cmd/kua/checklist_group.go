@@ -34,18 +34,16 @@ func (a *app) checklistGroup(p *chosen) *cobra.Command {
 				return err
 			}
 			list := []groupView{}
-			for _, it := range items {
+			for i, it := range items {
 				if all || it.Standing == fieldclient.StandsDiffering || it.Standing == fieldclient.StandsContested {
-					list = append(list, groupView{it.Key, it.Ref, it.Label, string(it.Standing), it.Said, it.Agreed})
+					list = append(list, groupView{groupName(items, i), it.Ref, it.Label, string(it.Standing), it.Said, it.Agreed})
 				}
 			}
 			return a.print(list, func(w io.Writer) {
 				for _, it := range list {
 					fmt.Fprintf(w, "%s  %s: %s\n", it.ID, it.Standing, it.Label)
 					writeSaid(w, it.Said)
-					for _, s := range it.Agreed {
-						fmt.Fprintf(w, "    agreed by %s: %s %s\n", s.Name, answerStatus(s.Value, s.Silence), s.Value)
-					}
+					writeAgreed(w, it.Agreed)
 				}
 				if len(list) == 0 {
 					fmt.Fprintln(w, "No answers differ.")
@@ -86,6 +84,23 @@ func (a *app) checklistAgree(p *chosen) *cobra.Command {
 			return a.say(saved, "Agreed. Answers that differ stay as they are, as minority views.")
 		})
 	})
+}
+
+// groupName is what groupItemNamed finds an item by.
+func groupName(items []fieldclient.GroupItem, at int) string {
+	before, all := 0, 0
+	for i, it := range items {
+		if it.Key == items[at].Key {
+			all++
+			if i < at {
+				before++
+			}
+		}
+	}
+	if all == 1 {
+		return items[at].Key
+	}
+	return items[at].Key + ":" + strconv.Itoa(before+1)
 }
 
 // groupItemNamed finds a question by its place or its id; of those in a repeat COL-02/area:2 is the second, and without a

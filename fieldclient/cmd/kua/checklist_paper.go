@@ -87,8 +87,11 @@ func ofThisLine(err error) bool {
 }
 
 func fillLine(ctx context.Context, k *fieldclient.Checklist, id, value string, tab, paper bool) error {
-	if repeat, ok := strings.CutPrefix(id, "+"); ok {
-		_, _, err := k.AddRow(ctx, repeatNamed(k, repeat))
+	if name, ok := strings.CutPrefix(id, "+"); ok {
+		repeat, err := k.FindRepeat(ctx, name)
+		if err == nil {
+			_, _, err = k.AddRow(ctx, repeat)
+		}
 		return err
 	}
 	if !tab { // it would take an answer back that nobody wanted to
@@ -110,12 +113,4 @@ func fillLine(ctx context.Context, k *fieldclient.Checklist, id, value string, t
 	}
 	_, err = k.Answer(ctx, ref, ch)
 	return err
-}
-
-// repeatNamed is the place of a repeat by its name, or the place itself.
-func repeatNamed(k *fieldclient.Checklist, name string) form.Ref {
-	if n := k.Template().Named(name); n != nil && !n.InRepeat() {
-		return form.Ref(n.Path())
-	}
-	return form.Ref(name)
 }
