@@ -2,10 +2,13 @@ package form
 
 import (
 	"fmt"
+	"math"
 	"slices"
 	"strconv"
 	"strings"
 	"time"
+
+	"kua/fieldclient/form/expr"
 )
 
 // typed checks a value against a question's type, and writes it the one way.
@@ -137,4 +140,46 @@ func isPoint(s string) bool {
 		}
 	}
 	return true
+}
+
+// computed writes what an expression gives as an answer to a question, as JavaRosa does: for a question about a whole
+// number a number loses its fraction, for one about a date or a time a moment loses the other half, and a date becomes
+// its midnight for one about both. Anything else stays as it is: a number is no date, a text no number.
+func (in *Instance) computed(s *spec, v expr.Value) string {
+	answer := v.Answer()
+	switch s.Data {
+	case "int":
+		if f := v.Number(); isNumber(v) && !math.IsNaN(f) && math.Abs(f) < 1<<63 {
+			return strconv.FormatFloat(math.Trunc(f)+0, 'f', 0, 64)
+		}
+	case "date":
+		if t, err := time.Parse(time.RFC3339Nano, answer); err == nil {
+			return t.In(in.zone()).Format(time.DateOnly)
+		}
+	case "time":
+		if t, err := time.Parse(time.RFC3339Nano, answer); err == nil {
+			return t.In(in.zone()).Format("15:04:05.000-07:00")
+		}
+	case "dateTime":
+		if t, err := time.ParseInLocation(time.DateOnly, answer, in.zone()); err == nil {
+			return t.Format("2006-01-02T15:04:05.000-07:00")
+		}
+	}
+	return answer
+}
+
+// isNumber reports whether a value is a number, or the answer to a question about one.
+func isNumber(v expr.Value) bool {
+	if v.Kind() != expr.Nodes || len(v.Nodes()) == 0 {
+		return v.Kind() == expr.Number
+	}
+	it, ok := v.Nodes()[0].(*item)
+	return ok && (it.of.Data == "int" || it.of.Data == "decimal")
+}
+
+func (in *Instance) zone() *time.Location {
+	if in.env.Zone == nil {
+		return time.UTC
+	}
+	return in.env.Zone
 }

@@ -263,7 +263,7 @@ func (in *Instance) settle() {
 			in.fresh = in.fresh[1:]
 			it.fresh = false
 			if v, ok := in.evaluate(it.of.initial, it); ok {
-				in.setAnswer(it, v.Answer())
+				in.setAnswer(it, in.computed(it.of, v))
 			}
 		case len(in.fired) > 0:
 			f := in.fired[0]
@@ -350,7 +350,7 @@ func (in *Instance) apply(r *rule, it *item) {
 		}
 	case calculated:
 		if ok {
-			in.setAnswer(it, v.Answer())
+			in.setAnswer(it, in.computed(it.of, v))
 		}
 	case counted:
 		if ok {
@@ -415,6 +415,6 @@ func (in *Instance) act(f firing) {
 		return
 	}
 	if v, ok := in.evaluate(f.act.rule, f.at); ok {
-		in.setAnswer(f.at, v.Answer())
+		in.setAnswer(f.at, in.computed(f.at.of, v))
 	}
 }

@@ -47,6 +47,7 @@ var differs = []known{
 	{"inside-repeats", `/data/(all_days|room\[\d\]/total)`, "", "value", "^$", "Collect's sum leaves out what is empty; the web gives nothing at all"},
 	{"inside-repeats", `/data/room\[\d\]/previous`, "", "value", "^0$", "Collect takes the first instance for a place below one; the web takes none"},
 	{"inside-repeats", `/data/room\[\d\]/person\[\d+\]`, "", "label", "", "the web shows the first instance's answer in the label of every instance; Collect shows that of the instance"},
+	{"computed", "/data/(day|started|clock)", "", "value", "^$", "Collect makes a moment the day or the time that the question is about; the web gives nothing at all"},
 	{"choice_name_as_type.xls", "/data/atype", "", "value", "", "for the web a choice of an external list is any text"},
 }
 

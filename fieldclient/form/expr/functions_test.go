@@ -52,7 +52,7 @@ func TestTextFunctions(t *testing.T) {
 		{"base64-decode('SGVsbG8=')", "Hello"}, {"base64-decode('0JDQudCz0q_Quw')", ""}, {"base64-decode('SGVsbG8')", "Hello"}, {"base64-decode('!')", ""}, {"base64-decode('/w==')", "\uFFFD"},
 		{"selected('apple baby', 'baby')", true}, {"selected('apple baby', 'bab')", false}, {"selected('apple baby', ' apple ')", true}, {"selected('', '')", true}, {"selected('a', '')", false}, {"selected('', 'a')", false}, {"selected(/data/toilets, 'flush')", true},
 		{"count-selected('a  b')", 2}, {"count-selected('')", 0}, {"selected-at('a b', 1)", "b"}, {"selected-at('a b', 2)", ""}, {"selected-at('a b', -1)", ""}, {"selected-at('a b', 0 div 0)", ""},
-		{"extract-signed('AAAA', 'AAAA')", ""}, {"jr:itext('/data/name:label')", "Атауы"}, {"jr:itext('none')", CodeMissing},
+		{"extract-signed('AAAA', 'AAAA')", ""}, {"jr:itext('/data/name:label')", "Атауы"}, {"jr:itext('none')", CodeMissing}, {"jr:itext('')", ""},
 		{"jr:choice-name('pit', '/data/toilets')", "<toilets:pit>"}, {"jr:choice-name(selected-at(/data/toilets, 1), ' ../toilets ')", "<toilets:flush>"}, {"jr:choice-name('x', '/data/none')", ""},
 		{"jr:choice-name('x', concat('../', 'toilets'))", "<toilets:x>"}, {"jr:choice-name('x', '1 + 1')", CodeArguments}, {"jr:choice-name('x', 'a b')", CodeArguments},
 	}.run(t, "/data/age", environment(t))
