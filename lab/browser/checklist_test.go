@@ -50,6 +50,26 @@ func TestAChecklistIsFilledInOnTheScreens(t *testing.T) {
 	b.Quiet()
 }
 
+// What backs an answer opens below it, stays open while it is filled in, and offers a photo as soon as there is an answer.
+func TestWhatBacksAnAnswerStaysOpen(t *testing.T) {
+	s := NewSeason(t)
+	Approve(t, s.Lead, "colony")
+	s.SyncAll()
+	_, b := Screens(t, s.Aigerim)
+	b.Go("/visits/" + s.Visit.String() + "/checklists")
+	b.Do(chromedp.Submit(`select[name="template"]`, chromedp.ByQuery), chromedp.WaitVisible(`.question .more`, chromedp.ByQuery))
+	b.Do(chromedp.Evaluate(`document.fonts.ready.then(() => true)`, nil, awaits)) // what is clicked must not move
+	b.Do(chromedp.Click(`.question .more > summary`, chromedp.ByQuery), chromedp.WaitVisible(`.morebody textarea`, chromedp.ByQuery))
+	b.Do(chromedp.SendKeys(`.question input.number`, "45", chromedp.ByQuery), chromedp.WaitVisible(`.morebody [data-evidence]`, chromedp.ByQuery))
+	b.Do(chromedp.Click(`.morebody input[value="observation"]`, chromedp.ByQuery), chromedp.WaitVisible(`.question .more > summary .tag`, chromedp.ByQuery))
+	b.Do(chromedp.SendKeys(`.morebody textarea`, "Тор арқылы.", chromedp.ByQuery), chromedp.WaitVisible(`.question .more > summary .tag + .tag`, chromedp.ByQuery))
+	if b.eval(`String(document.querySelector('.morebody input[value="observation"]').checked && document.querySelector(".morebody textarea").value)`) != "Тор арқылы." {
+		t.Error("what was filled in below an answer went with its own saving")
+	}
+	b.Judge("what backs an answer")
+	b.Quiet()
+}
+
 func templateID(t testing.TB, l *stage.Laptop, name string) string {
 	t.Helper()
 	all, err := l.Templates(context.Background())

@@ -47,12 +47,27 @@
     if (ctx.question) answered.set(ctx.question, ctx.turn);
     for (const q of document.querySelectorAll("[data-question]")) {
       if (touched.get(q.id) !== answered.get(q.id)) continue;
-      for (const el of q.querySelectorAll(".field input[type=radio], .field input[type=checkbox]")) el.checked = el.defaultChecked;
+      for (const el of q.querySelectorAll(":scope > .field :is(input[type=radio], input[type=checkbox])")) el.checked = el.defaultChecked;
       if (!q.classList.contains("silent")) continue;
       for (const el of q.querySelectorAll('.field [id^="i"]:is(input:not([type=checkbox]), textarea, select)')) {
         if (el.value !== "") el.dataset.emptied = "";
         el.value = "";
       }
+    }
+  });
+
+  // What stands below an answer is fetched when it is opened, and stays as it is. Only what was opened before the page was
+  // ready is fetched now, and once more what had to wait for an answer.
+  const fetchMore = details => details.querySelector("summary").dispatchEvent(new CustomEvent("kua:more"));
+  window.addEventListener("load", () => {
+    for (const more of document.querySelectorAll("details.more[open]:not(:has(.morebody))")) fetchMore(more);
+  });
+  document.addEventListener("htmx:after:swap", () => {
+    for (const later of document.querySelectorAll(".question:has(> .field[data-state=saved]) > details.more[open] [data-later]")) {
+      const more = later.closest("details");
+      if ("again" in more.dataset || more.contains(document.activeElement)) continue;
+      more.dataset.again = "";
+      fetchMore(more);
     }
   });
 
