@@ -125,3 +125,64 @@ func TestALargeFormSurvivesItsExport(t *testing.T) {
 	}
 	roundTrip(t, mustBuild(t, s))
 }
+
+// Of two parts of one name some programs read the first and others the last: what one person checks is not what another
+// fills in.
+func TestAContainerWithAPartTwiceIsRefused(t *testing.T) {
+	const question = `<row><c t="inlineStr"><is><t>type</t></is></c></row>`
+	for _, name := range []string{"XL/worksheets/Sheet1.xml", `xl\worksheets\sheet1.xml`, "/xl/worksheets/sheet1.xml", "xl/./worksheets/sheet1.xml"} {
+		p := parts(question)
+		p[name] = p["xl/worksheets/sheet1.xml"]
+		if _, err := readBytes(t, zipped(t, p)); !errors.Is(err, ErrNotAForm) || !strings.Contains(err.Error(), "twice") {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+func TestASheetWithoutItsPartIsRefused(t *testing.T) {
+	p := parts("")
+	p["xl/workbook.xml"] = strings.Replace(p["xl/workbook.xml"], "</sheets>", `<sheet name="choices" r:id="r4"/></sheets>`, 1)
+	p["xl/_rels/workbook.xml.rels"] = strings.Replace(p["xl/_rels/workbook.xml.rels"], "</R", `<Relationship Id="r4" Type="x/worksheet" Target="worksheets/sheet2.xml"/></R`, 1)
+	if _, err := readBytes(t, zipped(t, p)); !errors.Is(err, ErrNotAForm) || !strings.Contains(err.Error(), `"choices" is missing`) {
+		t.Error(err)
+	}
+}
+
+func TestSharedTextsAreBounded(t *testing.T) {
+	p := parts("")
+	p["xl/sharedStrings.xml"] = "<sst>" + strings.Repeat("<si/>", maxShared+1) + "</sst>"
+	if _, err := readBytes(t, stored(t, p)); !errors.Is(err, ErrTooLarge) || !strings.Contains(err.Error(), "different texts") {
+		t.Error(err)
+	}
+}
+
+// A program that writes a form without computing it leaves cells that look filled and are empty.
+func TestAFormulaWithoutAUsefulValueIsNamed(t *testing.T) {
+	for cell, want := range map[string]Issue{
+		`<c><f>A1</f></c>`:                                   {Warning, "survey", 2, "", "formula-without-value", ""},
+		`<c t="e"><f>1/0</f><v>#DIV/0!</v></c>`:              {Warning, "survey", 2, "", "formula-error", ""},
+		`<c t="str"><f>CONCAT("a","b")</f><v>ab</v></c>`:     {},
+		`<c t="str"><f>IFERROR(A1,"#5")</f><v>#5</v></c>`:    {},
+		`<c><f>1+1</f><v>2</v></c>`:                          {},
+		`<c t="str"><f>"#REF!"</f><v>#REF!</v></c>`:          {Warning, "survey", 2, "", "formula-error", ""},
+		`<c t="inlineStr"><is><t>#DIV/0! ahead</t></is></c>`: {},
+	} {
+		book, err := readBytes(t, zipped(t, parts(`<row><c t="inlineStr"><is><t>type</t></is></c></row><row>`+cell+`</row>`)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		var got Issue
+		for _, i := range book.lost {
+			if i.Code != "formula" {
+				got = i
+				if !strings.Contains(i.Message, "column A") {
+					t.Errorf("%s: %q does not say where", cell, i.Message)
+				}
+			}
+		}
+		got.Message = ""
+		if got != want {
+			t.Errorf("%s: got %v, want %v", cell, got, want)
+		}
+	}
+}

@@ -102,6 +102,16 @@ func (w *workbook) lose(sheet string, row int, code Code, format string, args ..
 	}
 }
 
+// formula warns of a formula whose stored value nobody would want: none, or an error.
+func (w *workbook) formula(sheet string, row, col int, kind, text string) {
+	switch {
+	case text == "":
+		w.lose(sheet, row, "formula-without-value", "the formula in column %s has no stored value, so the cell is empty; open the form in a spreadsheet program and save it again", columnLetters(col))
+	case kind == "e" || strings.HasPrefix(text, "#") && strings.HasSuffix(text, "!"):
+		w.lose(sheet, row, "formula-error", "the formula in column %s gives the error %s, which is used as the cell's text", columnLetters(col), text)
+	}
+}
+
 // cleanCell drops what XML 1.0 cannot carry (§2.2) and joins line ends as XML does (§2.11), so that a text is the same
 // after any number of exports.
 func cleanCell(s string) string {

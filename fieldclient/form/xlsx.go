@@ -4,7 +4,6 @@ import (
 	"archive/zip"
 	"context"
 	"encoding/xml"
-	"errors"
 	"fmt"
 	"io"
 	"path"
@@ -18,6 +17,7 @@ const (
 	maxRatio    = 100      // of unpacked to packed bytes, of one entry
 	maxUnpacked = 64 << 20 // bytes of all entries
 	maxPart     = 32 << 20 // bytes of one XML part; it is streamed, never held
+	maxShared   = 500_000  // texts that cells share
 )
 
 // scanZip refuses a container whose directory already shows that it is no workbook of a person's making.
@@ -28,14 +28,14 @@ func scanZip(z *zip.Reader) error {
 	var total uint64
 	for _, f := range z.File {
 		if f.UncompressedSize64 > maxUnpacked {
-			return fmt.Errorf("%w: %q unpacks to %d MiB, at most %d are read", ErrTooLarge, f.Name, f.UncompressedSize64>>20, maxUnpacked>>20)
+			return fmt.Errorf("%w: %q unpacks to %d MiB, at most %d are read; remove pictures and sheets that the form does not need", ErrTooLarge, f.Name, f.UncompressedSize64>>20, maxUnpacked>>20)
 		}
 		if total += f.UncompressedSize64; total > maxUnpacked {
 			return fmt.Errorf("%w: it unpacks to more than %d MiB; remove pictures and sheets that the form does not need", ErrTooLarge, maxUnpacked>>20)
 		}
 		// Small parts of one repeated line pack better than any ratio would allow.
 		if f.UncompressedSize64 > 1<<20 && f.UncompressedSize64 > maxRatio*max(f.CompressedSize64, 1) {
-			return fmt.Errorf("%w: %q unpacks to more than %d times its size", ErrTooLarge, f.Name, maxRatio)
+			return fmt.Errorf("%w: %q unpacks to more than %d times its size; delete empty rows and columns that are only formatted, and sheets that the form does not need", ErrTooLarge, f.Name, maxRatio)
 		}
 	}
 	return nil
@@ -63,9 +63,10 @@ func readXLSX(ctx context.Context, r io.ReaderAt, size int64) (*workbook, error)
 	x := &xlsx{parts: map[string]*zip.File{}, left: maxUnpacked, book: &workbook{}}
 	for _, f := range z.File {
 		name := strings.ToLower(strings.TrimPrefix(path.Clean("/"+strings.ReplaceAll(f.Name, `\`, "/")), "/"))
-		if x.parts[name] == nil {
-			x.parts[name] = f
+		if x.parts[name] != nil && (strings.HasSuffix(name, ".xml") || strings.HasSuffix(name, ".rels")) {
+			return nil, fmt.Errorf("%w: its container holds %q twice, so that two programs may see two forms; open it in a spreadsheet program and save it as .xlsx again", ErrNotAForm, name)
 		}
+		x.parts[name] = f
 	}
 	return x.book, x.read(ctx)
 }
@@ -102,8 +103,8 @@ func (x *xlsx) read(ctx context.Context) error {
 			return err
 		}
 		t, ok := targets[s.Rel]
-		if !ok {
-			return fmt.Errorf("%w: sheet %q is missing from the container", ErrNotAForm, s.Name)
+		if !ok || x.parts[resolve(dir, t.Target)] == nil {
+			return fmt.Errorf("%w: sheet %q is missing from the container; open it in a spreadsheet program and save it as .xlsx again", ErrNotAForm, s.Name)
 		}
 		if path.Base(t.Type) != "worksheet" {
 			x.book.lost = append(x.book.lost, Issue{Warning, s.Name, 0, "", "sheet-not-kept", "this sheet holds a chart or a dialogue, not cells; it is not kept"})
@@ -205,6 +206,9 @@ func (x *xlsx) readShared(name string) error {
 		if el.Name.Local != "si" {
 			return nil
 		}
+		if len(x.shared) == maxShared {
+			return fmt.Errorf("%w: it has more than %d different texts; delete the sheets that the form does not need", ErrTooLarge, maxShared)
+		}
 		text, err := richText(d)
 		x.shared = append(x.shared, text)
 		return err
@@ -268,6 +272,7 @@ func (x *xlsx) readSheet(ctx context.Context, name, part string) error {
 			}
 			if formula {
 				formulas++
+				x.book.formula(name, max(row, 0), col, attr(el, "t"), text)
 			}
 			if row < 0 && text != "" {
 				return fmt.Errorf("%w: sheet %q has a cell outside any row", ErrNotAForm, name)
@@ -421,103 +426,4 @@ func unescapeST(s string) string {
 		b.WriteByte(s[i])
 	}
 	return b.String()
-}
-
-// each hands every element of a part to f, which may read on to that element's end. A missing part has none.
-func (x *xlsx) each(name string, f func(*elements, xml.StartElement) error) error {
-	file := x.parts[strings.ToLower(name)]
-	if file == nil {
-		return nil
-	}
-	rc, err := file.Open()
-	if err != nil {
-		return fmt.Errorf("%w: %q cannot be unpacked (%v)", ErrNotAForm, file.Name, err)
-	}
-	defer rc.Close()
-	limited := &countedReader{r: rc, left: min(x.left, maxPart)}
-	before := limited.left
-	d := &elements{dec: xml.NewDecoder(limited), in: limited}
-	d.dec.CharsetReader = func(charset string, in io.Reader) (io.Reader, error) {
-		return nil, fmt.Errorf("the text is in %q, not UTF-8", charset)
-	}
-	for {
-		tok, err := d.next()
-		if errors.Is(err, io.EOF) {
-			x.left -= before - limited.left
-			return nil
-		}
-		if err == nil {
-			if el, ok := tok.(xml.StartElement); ok {
-				err = f(d, el)
-			}
-		}
-		if errors.Is(err, ErrNotAForm) || errors.Is(err, ErrTooLarge) || errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
-			return err
-		}
-		if err != nil {
-			return fmt.Errorf("%w: %q is damaged (%v); open it in a spreadsheet program and save it as .xlsx again", ErrNotAForm, file.Name, err)
-		}
-	}
-}
-
-// elements reads XML that may be hostile: neither nested deeply nor with an endless tag or text.
-type elements struct {
-	dec   *xml.Decoder
-	in    *countedReader
-	depth int
-}
-
-const (
-	maxDepth = 64
-	maxToken = 512 << 10 // bytes; a full cell of escaped letters is 330,000
-)
-
-func (e *elements) next() (xml.Token, error) {
-	e.in.token = maxToken
-	tok, err := e.dec.Token()
-	switch tok.(type) {
-	case xml.StartElement:
-		if e.depth++; e.depth > maxDepth {
-			return nil, fmt.Errorf("%w: its XML is nested more than %d deep", ErrTooLarge, maxDepth)
-		}
-	case xml.EndElement:
-		e.depth--
-	}
-	return tok, err
-}
-
-// skip reads on to the end of the element whose start was read last.
-func (e *elements) skip() error {
-	for end := e.depth; e.depth >= end; {
-		if _, err := e.next(); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// countedReader refuses to unpack more than the directory promised or the limits allow, in all or for one token.
-type countedReader struct {
-	r     io.Reader
-	left  int64
-	token int64
-}
-
-func (c *countedReader) Read(p []byte) (int, error) {
-	if c.left <= 0 || c.token <= 0 {
-		return 0, fmt.Errorf("%w: it unpacks to more than its limit", ErrTooLarge)
-	}
-	n, err := c.r.Read(p[:min(int64(len(p)), c.left, c.token)])
-	c.left -= int64(n)
-	c.token -= int64(n)
-	return n, err
-}
-
-func attr(el xml.StartElement, name string) string {
-	for _, a := range el.Attr {
-		if a.Name.Local == name && a.Name.Space == "" {
-			return a.Value
-		}
-	}
-	return ""
 }
