@@ -32,6 +32,8 @@ type GroupItem struct {
 	Agreed   []Said             // what stands of the group's answer, with who set it
 	Standing Standing
 	Seen     []Seen // the agreed answers that are shown, to be given to Agree
+
+	silences map[string]form.Silence
 }
 
 // Group gives the questions of the checklist in all instances, evaluated with the group's answers: the agreed one, or
@@ -64,28 +66,36 @@ func (k *Checklist) Group(ctx context.Context) ([]GroupItem, error) {
 }
 
 func (k *Checklist) groupItem(v form.View, s *saidItem) GroupItem {
-	it := GroupItem{View: v, Key: k.keys.key[v.Node], Standing: StandsOpen, Seen: []Seen{}}
+	it := GroupItem{View: v, Key: k.keys.key[v.Node], Standing: StandsOpen, Seen: []Seen{}, silences: k.keys.silences[v.Node]}
 	if s == nil {
 		return it
 	}
-	it.Record, it.Said, it.Agreed, it.Standing = s.record, s.all(), s.values, s.standing()
+	it.Record, it.Said, it.Agreed, it.Standing = s.record, s.all(), s.values, s.standing(it.silences)
 	it.Seen = append(it.Seen, s.agreed...)
 	return it
 }
 
-func (s *saidItem) standing() Standing {
+// meant is what an answer says: a choice that stands for a silence is that silence, however it was given.
+func meant(value string, silence form.Silence, silences map[string]form.Silence) form.Answer {
+	if s := silences[value]; silence == form.None && s != form.None {
+		return form.Answer{Silence: s}
+	}
+	return form.Answer{Value: value, Silence: silence}
+}
+
+func (s *saidItem) standing(silences map[string]form.Silence) Standing {
 	answers := map[form.Answer]int{}
 	for _, said := range s.by {
 		if said.answered() {
-			answers[form.Answer{Value: said.Value, Silence: said.Silence}]++
+			answers[meant(said.Value, said.Silence, silences)]++
 		}
 		for _, o := range said.Also {
-			answers[form.Answer{Value: o.Value, Silence: o.Silence}]++
+			answers[meant(o.Value, o.Silence, silences)]++
 		}
 	}
 	agreed := map[form.Answer]bool{}
 	for _, a := range s.values {
-		agreed[form.Answer{Value: a.Value, Silence: a.Silence}] = true
+		agreed[meant(a.Value, a.Silence, silences)] = true
 	}
 	_, empty := agreed[form.Answer{}]
 	switch {
@@ -107,14 +117,14 @@ func (s *saidItem) standing() Standing {
 }
 
 // groups gives the group's answer to an item; false while there is none.
-func (s *saidItem) groups() (Said, bool) {
-	switch s.standing() {
+func (k *Checklist) groups(s *saidItem) (Said, bool) {
+	switch s.standing(k.keys.silences[k.keys.node[s.item]]) {
 	case StandsAgreed:
 		return s.values[0], true
 	case StandsAlone, StandsUnanimous:
-		for _, said := range s.by {
+		for _, said := range s.all() { // in one order: what means the same may be written in two ways
 			if said.answered() {
-				return *said, true
+				return said, true
 			}
 		}
 	}
@@ -144,7 +154,7 @@ func (k *Checklist) everybody() *sheet {
 			}
 		}
 	}
-	k.group = k.sheet(func(r *row) bool { return kept[r.id] }, (*saidItem).groups)
+	k.group = k.sheet(func(r *row) bool { return kept[r.id] }, k.groups)
 	return k.group
 }
 
@@ -223,13 +233,11 @@ func (p *pending) agree(record syncproto.EntityID, value []byte, reason string, 
 	return nil
 }
 
-// sameAnswer reports whether two members say the same.
-func sameAnswer(a, b Said) bool { return a.Value == b.Value && a.Silence == b.Silence }
-
 // Minorities gives the members whose own answer differs from the group's.
 func (it *GroupItem) Minorities() []Said {
 	if len(it.Agreed) != 1 {
 		return nil
 	}
-	return slices.DeleteFunc(slices.Clone(it.Said), func(s Said) bool { return !s.answered() || sameAnswer(s, it.Agreed[0]) })
+	agreed := meant(it.Agreed[0].Value, it.Agreed[0].Silence, it.silences)
+	return slices.DeleteFunc(slices.Clone(it.Said), func(s Said) bool { return !s.answered() || meant(s.Value, s.Silence, it.silences) == agreed })
 }

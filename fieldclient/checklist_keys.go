@@ -14,6 +14,8 @@ import (
 type itemKeys struct {
 	key  map[*form.Node]string
 	node map[string]*form.Node
+	// silences are the choices of each question that stand for one; see form.Template.Silences.
+	silences map[*form.Node]map[string]form.Silence
 }
 
 // keysOf names each node by its kua::id where the form gives one that no other has, else by its name where that is
@@ -26,7 +28,7 @@ func keysOf(t *form.Template) *itemKeys {
 			ids[id]++
 		}
 	}
-	k := &itemKeys{map[*form.Node]string{}, map[string]*form.Node{}}
+	k := &itemKeys{map[*form.Node]string{}, map[string]*form.Node{}, map[*form.Node]map[string]form.Silence{}}
 	for n := range t.Root.All() {
 		key := ""
 		switch id := questionID(n); {
@@ -39,6 +41,9 @@ func keysOf(t *form.Template) *itemKeys {
 		}
 		key = shortKey(key)
 		k.key[n], k.node[key] = key, n
+		if s := t.Silences(n); s != nil {
+			k.silences[n] = s
+		}
 	}
 	return k
 }

@@ -59,6 +59,8 @@ type spec struct {
 	words   map[wording]words
 	value   string // the child of a choice that holds its value
 	label   string // the child of a choice that holds its label
+	// silences are the choices that stand for one; see Template.Silences.
+	silences map[string]Silence
 }
 
 // rule is one expression of one node.
@@ -112,7 +114,7 @@ func NewGraph(t *Template) (*Graph, error) {
 }
 
 func (g *Graph) spec(n *Node, up *spec) *spec {
-	s := &spec{Node: n, up: up, depth: up.depth + 1, named: map[string][]*spec{}}
+	s := &spec{Node: n, up: up, depth: up.depth + 1, named: map[string][]*spec{}, silences: g.t.Silences(n)}
 	g.specs[n] = s
 	for _, c := range n.Children {
 		if c.Kind != KindFile {

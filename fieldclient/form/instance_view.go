@@ -15,6 +15,7 @@ type View struct {
 	Node     *Node
 	Value    string // kept while the question is not relevant
 	Silence  Silence
+	Means    Silence // the same, or what a choice stands for that names a silence; see Template.Silences
 	Relevant bool
 	ReadOnly bool
 	Required bool
@@ -43,11 +44,20 @@ func (in *Instance) View(ref Ref) (View, error) {
 func (in *Instance) view(it *item) View {
 	v := View{Ref: it.ref(), Node: it.of.Node, Value: it.answer, Silence: it.silence, Relevant: it.relevant, ReadOnly: in.fixed(it),
 		Required: it.required, Invalid: it.wrong, Label: in.words(it, label), Hint: in.words(it, hint), Guidance: in.words(it, guidance)}
+	v.Means = it.means()
 	v.Asked = it.of.asks() && !v.ReadOnly
 	for _, n := range it.options {
 		v.Choices = append(v.Choices, Option{childText(n, it.of.value), in.choiceText(it, n)})
 	}
 	return v
+}
+
+// means is the silence of an item, be it said as one or with a choice.
+func (it *item) means() Silence {
+	if it.silence == None {
+		return it.of.silences[it.answer]
+	}
+	return it.silence
 }
 
 // Views gives every question and section in document order, those that are not relevant included.
@@ -206,7 +216,7 @@ func (s *Section) count(it *item, fixed bool) {
 	case !it.of.asks() || fixed || it.of.rules[calculated] != nil:
 	case !it.relevant:
 		s.NotRelevant++
-	case it.silence != None:
+	case it.means() != None:
 		s.Silent++
 	case it.answer != "":
 		s.Answered++

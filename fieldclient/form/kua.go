@@ -50,3 +50,27 @@ func ownColumns(header string) string {
 	}
 	return "; there are kua::" + strings.Join(kuaColumns, ", kua::")
 }
+
+// Silences gives, of a question's choices, those that stand for a silence, by their value: the column kua_silence of the
+// choices sheet names it, as N/A of the QualityRights scale does. Such a choice is no value: it is counted, compared and
+// reported as the silence that it names. nil where there are none.
+func (t *Template) Silences(n *Node) map[string]Silence {
+	l, ok := t.List(n.List)
+	if !ok {
+		return nil
+	}
+	var out map[string]Silence
+	for _, c := range l.Choices {
+		for _, f := range c.Fields {
+			for s := NotChecked; s <= AccessRefused; s++ {
+				if f.Name == "kua_silence" && strings.TrimSpace(f.Value) == s.String() {
+					if out == nil {
+						out = map[string]Silence{}
+					}
+					out[c.Name] = s
+				}
+			}
+		}
+	}
+	return out
+}

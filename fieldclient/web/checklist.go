@@ -180,7 +180,7 @@ func (a *ask) rail(k *fieldclient.Checklist, all []section) ([]railSection, int,
 		for _, it := range s.items {
 			switch {
 			case !it.Asked:
-			case it.Silence != form.None:
+			case it.Means != form.None:
 				r.Silent++
 			case it.Value != "":
 				r.Answered++

@@ -250,7 +250,7 @@ type itemView struct {
 }
 
 func itemOf(names map[form.Ref]string, it fieldclient.Item) itemView {
-	return itemView{names[it.Ref], it.Ref, it.Label, it.Hint, it.Node.Type, it.Value, answerStatus(it.Value, it.Silence), it.Relevant, it.Required, it.Invalid,
+	return itemView{names[it.Ref], it.Ref, it.Label, it.Hint, it.Node.Type, it.Value, answerStatus(it.Value, it.Means), it.Relevant, it.Required, it.Invalid,
 		it.Choices, it.Sources(), it.Mine, it.Others, it.Agreed}
 }
 

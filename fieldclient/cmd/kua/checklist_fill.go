@@ -152,7 +152,7 @@ func typedWrongly(err error) error {
 
 // writeAnswered says what was saved, what is wrong with it, and what the answer changed elsewhere.
 func (a *app) writeAnswered(ctx context.Context, w io.Writer, k *fieldclient.Checklist, names map[form.Ref]string, it fieldclient.Item, out fieldclient.Answered) {
-	fmt.Fprintf(w, "Saved: %s %s\n", names[it.Ref], answerStatus(it.Value, it.Silence))
+	fmt.Fprintf(w, "Saved: %s %s\n", names[it.Ref], answerStatus(it.Value, it.Means))
 	problems, err := k.Problems(ctx)
 	if err != nil {
 		return
