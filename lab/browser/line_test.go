@@ -235,6 +235,6 @@ func (w *World) note(b *Tab) string {
 	b.Go("/visits/" + w.Visit + "/observations")
 	b.Press(".adder button", "#cards textarea")
 	b.Type("#cards textarea", text)
-	b.Saved("#cards form.field")
+	b.Until(`(f => f.dataset.state === "" && f.querySelector(".ok"))(document.querySelector("#cards textarea").form)`)
 	return text
 }
