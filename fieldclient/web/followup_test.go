@@ -61,7 +61,7 @@ func TestTwoWhoCheckARecommendationApartWriteIntoOneRecord(t *testing.T) {
 	carry(t, v.aru.Client, v.saule.Client)
 	e := unlockedSite(t, v.saule)
 	_, body := e.get(v.path("debrief"))
-	has(t, "the debrief", body, "Open the windows.", "members saw different things", "Of 1 recommendation nothing is noted yet")
+	has(t, "the debrief", body, "Open the windows.", "members saw it differently", "Nothing is noted yet on 1 recommendation")
 	for _, said := range []string{"done</p><p class=\"by\">Saule", "not done</p><p class=\"by\">Aru"} {
 		has(t, "the debrief", body, said)
 	}
@@ -75,13 +75,13 @@ func TestARecommendationIsCheckedOnSite(t *testing.T) {
 	v := newEarlierVisit(t)
 	e := unlockedSite(t, v.aru)
 	_, body := e.get(v.path("followups"))
-	has(t, "the page", body, "Open the windows.", "Pay the doctor.", "Of 2 recommendations nothing is noted yet", `value="not-checked"`)
+	has(t, "the page", body, "Open the windows.", "Pay the doctor.", "Nothing is noted yet on 2 recommendations", `value="not-checked"`)
 	hasNot(t, "the page", body, "Paint the wall.", `name="field" value="2854"`)
 	form := url.Values{"recommendation": {v.ids["Pay the doctor."].String()}, "seen": {"partly"}}
 	_, part := e.post(v.path("followups"), form, "HX-Request", "true")
 	has(t, "the answer", part, `id="fu-`+v.ids["Pay the doctor."].String(), `value="partly" selected`, `name="field" value="2852"`, `name="field" value="2854"`, "autofocus", "data-evidence")
 	_, body = e.get(v.path("followups"))
-	has(t, "the page", body, "Of 1 recommendation nothing is noted yet", `value="partly" selected`)
+	has(t, "the page", body, "Nothing is noted yet on 1 recommendation", `value="partly" selected`)
 	for _, wrong := range []url.Values{{"recommendation": {v.visit.String()}, "seen": {"done"}}, {"recommendation": {"x"}, "seen": {"done"}}} {
 		if res, _ := e.post(v.path("followups"), wrong); res.StatusCode != 404 {
 			t.Errorf("%v: %s", wrong, res.Status)
