@@ -51,7 +51,7 @@ func (s *syncRun) push(ctx context.Context, scope syncproto.ScopeID, w syncproto
 
 func tooMuch(err error) bool {
 	var refusal *RemoteError
-	return errors.As(err, &refusal) && refusal.Status == http.StatusRequestEntityTooLarge || errors.Is(err, ErrUnreachable)
+	return errors.As(err, &refusal) && refusal.Status == http.StatusRequestEntityTooLarge || errors.Is(err, ErrUnreachable) && !errors.Is(err, ErrStalled)
 }
 
 func (s *syncRun) collect(ctx context.Context, feed syncproto.FeedID, from uint64) ([]outgoing, error) {

@@ -1,7 +1,6 @@
 package fieldclient
 
 import (
-	"bytes"
 	"context"
 	"crypto/tls"
 	"encoding/binary"
@@ -33,6 +32,7 @@ type Remote struct {
 	prover dpop.Prover
 	using  func() (end func()) // keeps the prover's key while it signs
 	now    func() time.Time
+	pace   pace
 
 	mu      sync.Mutex // guards what follows
 	nonce   string
@@ -42,9 +42,10 @@ type Remote struct {
 }
 
 const (
-	requestTimeout = 60 * time.Second
-	maxAnswer      = 16 << 20
-	tries          = 5
+	maxAnswer = 16 << 20 // bytes
+	maxHeader = 64 << 10
+	tries     = 5
+	patient   = 2 // tries of what stalled
 )
 
 // NewRemote returns a connection to a server for this laptop.
@@ -52,11 +53,11 @@ func (c *Client) NewRemote(base string) *Remote {
 	transport := c.cfg.Transport
 	if transport == nil {
 		transport = &http.Transport{TLSClientConfig: &tls.Config{MinVersion: tls.VersionTLS13}, DisableCompression: true,
-			MaxIdleConnsPerHost: 4, Proxy: http.ProxyFromEnvironment}
+			MaxIdleConnsPerHost: 4, Proxy: http.ProxyFromEnvironment, DialContext: dial, TLSHandshakeTimeout: 30 * time.Second, MaxResponseHeaderBytes: maxHeader}
 	}
-	return &Remote{base: base, now: c.cfg.Now, using: c.using,
+	return &Remote{base: base, now: c.cfg.Now, using: c.using, pace: fieldPace(),
 		prover: dpop.Prover{Key: c.keys.signing, Now: c.cfg.Now, Rand: c.cfg.Rand},
-		http: &http.Client{Timeout: requestTimeout, Transport: transport,
+		http: &http.Client{Transport: transport,
 			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }},
 	}
 }
@@ -123,7 +124,9 @@ func (r *Remote) do(ctx context.Context, q request) (*answer, error) {
 			continue
 		case errors.As(err, &refusal) && refusal.Status != http.StatusTooManyRequests && refusal.Status != http.StatusServiceUnavailable:
 			return nil, err
-		case try == tries || ctx.Err() != nil:
+		case refusal == nil && !errors.Is(err, ErrUnreachable):
+			return nil, err
+		case try == tries, ctx.Err() != nil, errors.Is(err, errTooLong), errors.Is(err, ErrStalled) && try >= patient:
 			return nil, err
 		}
 		if err := r.pause(ctx, try, refusal); err != nil {
@@ -150,8 +153,9 @@ func (r *Remote) pause(ctx context.Context, try int, refusal *RemoteError) error
 	}
 }
 
+// once sends a request one time and reads the answer to its end, as long as the line keeps its pace.
 func (r *Remote) once(ctx context.Context, q request) (*answer, error) {
-	req, err := http.NewRequestWithContext(ctx, q.method, r.base+q.path, bytes.NewReader(q.body))
+	req, err := http.NewRequestWithContext(ctx, q.method, r.base+q.path, nil)
 	if err != nil {
 		return nil, err
 	}
@@ -172,13 +176,21 @@ func (r *Remote) once(ctx context.Context, q request) (*answer, error) {
 			return nil, err
 		}
 	}
+	watched, x := r.pace.watch(ctx)
+	defer x.end()
+	req = req.WithContext(watched)
+	if len(q.body) > 0 {
+		req.ContentLength = int64(len(q.body))
+		req.GetBody = func() (io.ReadCloser, error) { return x.body(q.body), nil }
+		req.Body = x.body(q.body)
+	}
 	res, err := r.http.Do(req)
 	if err != nil {
-		return nil, fmt.Errorf("%w: %w", ErrUnreachable, err)
+		return nil, lost(watched, err)
 	}
 	defer res.Body.Close()
 	r.keepNonce(res.Header)
-	body, err := io.ReadAll(io.LimitReader(res.Body, maxAnswer+1))
+	body, err := io.ReadAll(io.LimitReader(metered{res.Body, x}, maxAnswer+1))
 	if q.part != nil && res.StatusCode/100 == 2 {
 		if res.StatusCode != http.StatusPartialContent {
 			*q.part = nil
@@ -186,16 +198,24 @@ func (r *Remote) once(ctx context.Context, q request) (*answer, error) {
 		*q.part = append(*q.part, body...)
 		body = *q.part
 	}
-	if err != nil {
-		return nil, fmt.Errorf("%w: %w", ErrUnreachable, err)
-	}
 	if len(body) > maxAnswer {
 		return nil, fmt.Errorf("the server's answer is over %d bytes", maxAnswer)
+	}
+	if err != nil {
+		return nil, lost(watched, err)
 	}
 	if res.StatusCode/100 != 2 {
 		return nil, refusalOf(res, body)
 	}
 	return &answer{res.StatusCode, res.Header, body}, nil
+}
+
+// lost says how a line was lost.
+func lost(watched context.Context, err error) error {
+	if cause := context.Cause(watched); errors.Is(cause, ErrUnreachable) {
+		return cause
+	}
+	return fmt.Errorf("%w: %w", ErrUnreachable, err)
 }
 
 func refusalOf(res *http.Response, body []byte) error {
