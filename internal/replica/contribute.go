@@ -30,8 +30,7 @@ func (t *Tx) contribute(w *row) error {
 		if err != nil {
 			return err
 		}
-		c := &rec.log[len(rec.log)-1]
-		c.Ops = append(c.Ops, op)
+		rec.add(op)
 	}
 	for _, rec := range order {
 		if err := t.fold(rec); err != nil {
@@ -322,7 +321,7 @@ func (t *Tx) fulfil(w *row) error {
 // for the other branch of a forked feed.
 func (t *Tx) resolveAgain(rec *record, at point) (still bool, err error) {
 	old := rec.deps
-	rec.deps = nil
+	rec.deps, rec.depAt = nil, nil
 	for i := range rec.log {
 		for j := range rec.log[i].Ops {
 			o := &rec.log[i].Ops[j]

@@ -19,7 +19,14 @@ type record struct {
 	log       []syncproto.Contribution
 	fresh     bool // not in the database yet
 	dirty     bool
+
+	looked int                      // how often find went through the log
+	at     map[opPlace][]int        // once that was often: places in log by operation
+	depAt  map[syncproto.Dep]uint64 // places in deps; nil until one is asked for
 }
+
+// opPlace names an operation by the row of its feed and its sequence number.
+type opPlace struct{ feed, seq uint64 }
 
 // errRecord means that a packed log does not parse: the database was damaged. `rebuild` makes it anew.
 var errRecord = errors.New("a record's packed log is damaged: run rebuild")
@@ -143,8 +150,44 @@ func (u *unpacker) contribution(c *syncproto.Contribution) {
 	}
 }
 
-// find returns the rows of the contributions of a feed that hold operation seq: one, or several on a forked feed.
+// manyFinds is from how many finds on an index is worth making: most changesets name one or two operations.
+const manyFinds = 16
+
+// find returns the contributions of a feed that hold operation seq: one, or several on a forked feed. They move with the
+// next contribution.
 func (rec *record) find(feed, seq uint64) (found []*syncproto.Contribution) {
+	if rec.at == nil {
+		if rec.looked++; rec.looked <= manyFinds {
+			return rec.look(feed, seq)
+		}
+		rec.at = make(map[opPlace][]int, len(rec.log))
+		for i := range rec.log {
+			for j := range rec.log[i].Ops {
+				rec.place(i, rec.log[i].Ops[j].Seq)
+			}
+		}
+	}
+	for _, i := range rec.at[opPlace{feed, seq}] {
+		found = append(found, &rec.log[i])
+	}
+	return found
+}
+
+func (rec *record) place(i int, seq uint64) {
+	p := opPlace{rec.log[i].Feed, seq}
+	rec.at[p] = append(rec.at[p], i)
+}
+
+// add puts an operation into the newest contribution.
+func (rec *record) add(op syncproto.MergeOp) {
+	last := len(rec.log) - 1
+	rec.log[last].Ops = append(rec.log[last].Ops, op)
+	if rec.at != nil {
+		rec.place(last, op.Seq)
+	}
+}
+
+func (rec *record) look(feed, seq uint64) (found []*syncproto.Contribution) {
 	for i := range rec.log {
 		c := &rec.log[i]
 		if c.Feed != feed || len(c.Ops) == 0 || seq < c.Ops[0].Seq || seq > c.Ops[len(c.Ops)-1].Seq {
@@ -162,13 +205,18 @@ func (rec *record) find(feed, seq uint64) (found []*syncproto.Contribution) {
 
 // depIndex returns the place of a dependency in the record's list of unmet ones, adding it if need be.
 func (rec *record) depIndex(d syncproto.Dep) uint64 {
-	for i := range rec.deps {
-		if rec.deps[i] == d {
-			return uint64(i)
+	if rec.depAt == nil {
+		rec.depAt = make(map[syncproto.Dep]uint64, len(rec.deps)+1)
+		for i, have := range rec.deps {
+			rec.depAt[have] = uint64(i)
 		}
 	}
-	rec.deps = append(rec.deps, d)
-	return uint64(len(rec.deps) - 1)
+	at, ok := rec.depAt[d]
+	if !ok {
+		at = uint64(len(rec.deps))
+		rec.deps, rec.depAt[d] = append(rec.deps, d), at
+	}
+	return at
 }
 
 // fold merges the record anew and keeps what the database indexes. Where the record holds an order to erase, it
