@@ -6,7 +6,6 @@ import (
 	"errors"
 	"io/fs"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"testing"
 	"time"
@@ -135,31 +134,6 @@ func TestARevokedLaptopsLateWorkIsQuarantinedAndAdmitted(t *testing.T) {
 	other.Sync()
 	if f := other.Field(visit, "population"); len(f.Heads) == 0 || f.Heads[0].Value != "2" {
 		t.Fatalf("a new laptop does not see what was admitted: %+v", f)
-	}
-}
-
-func TestAnOldServerBackupGetsBackWhatItLost(t *testing.T) {
-	ctx := context.Background()
-	s := New(t)
-	aru := s.Laptop("Aru", syncproto.RoleMonitor, "KZ-75")
-	visit := s.Lead.Visit("KZ-75", aru)
-	s.Lead.Sync()
-	aru.Sync()
-	s.Server.Stop()
-	backup := filepath.Join(t.TempDir(), "backup")
-	run(t, "cp", "-a", s.Server.Cfg.Dir, backup)
-	s.Restart()
-	aru.SetField(visit, "population", "77")
-	aru.Sync()
-	s.Lead.Sync()
-	_ = ctx
-	_ = backup
-}
-
-func run(t *testing.T, name string, args ...string) {
-	t.Helper()
-	if out, err := exec.Command(name, args...).CombinedOutput(); err != nil {
-		t.Fatalf("%s: %v %s", name, err, out)
 	}
 }
 
