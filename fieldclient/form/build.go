@@ -32,7 +32,9 @@ type builder struct {
 func build(sheets []Sheet, fallback string, lost []Issue) (*Template, []Issue) {
 	b := &builder{t: &Template{sheets: sheets, fallback: fallback}, headers: map[string]string{}, reported: map[string]bool{}}
 	for _, i := range lost {
-		b.add(i)
+		if used := slices.Contains(sheetNames, strings.ToLower(i.Sheet)) || len(sheets) == 1; used || !strings.HasPrefix(string(i.Code), "formula-") {
+			b.add(i)
+		}
 	}
 	if settings := b.findSheets(); b.survey != nil {
 		b.readSettings(settings)

@@ -156,6 +156,22 @@ func TestSharedTextsAreBounded(t *testing.T) {
 	}
 }
 
+// What an author calculates on a sheet of notes is no matter of the form.
+func TestFormulasOfOtherSheetsAreNotNamed(t *testing.T) {
+	form := append(survey("type|name|label", "text|a|A"), sheet("notes", "x"))
+	lost := []Issue{{Warning, "notes", 2, "", "formula-error", "a"}, {Warning, "survey", 2, "", "formula-error", "b"}, {Warning, "notes", 0, "", "formula", "c"}}
+	_, issues := build(form, "form", lost)
+	var got []string
+	for _, i := range issues {
+		if strings.HasPrefix(string(i.Code), "formula") {
+			got = append(got, i.Message)
+		}
+	}
+	if diff := cmp.Diff([]string{"b", "c"}, got); diff != "" {
+		t.Error(diff)
+	}
+}
+
 // A program that writes a form without computing it leaves cells that look filled and are empty.
 func TestAFormulaWithoutAUsefulValueIsNamed(t *testing.T) {
 	for cell, want := range map[string]Issue{
