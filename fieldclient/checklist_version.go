@@ -21,6 +21,8 @@ type VersionPreview struct {
 	Gone     []ItemWords  // questions that it would not have any more
 	Changed  []ItemWords  // questions of another type or with other choices
 	Away     []AwayAnswer // answers that would have no place: kept, and shown apart
+	Misfit   []ItemWords  // questions with an answer, of anybody, that would not fit there: it is kept, and shown as wrong
+	Hidden   []ItemWords  // questions with an answer, of anybody, that would not be asked there: it is kept
 	Problems int          // what would keep this person's form from being complete
 }
 
@@ -58,7 +60,51 @@ func (k *Checklist) PreviewMove(ctx context.Context, template syncproto.EntityID
 		Away: next.awayFrom(next.everybody()), Problems: len(next.problems())}
 	p.New, p.Changed = k.compare(next)
 	p.Gone, _ = next.compare(k)
+	p.Misfit, p.Hidden = k.lost(next)
 	return p, nil
+}
+
+// lost gives the questions whose answers fit, or are shown, in this version and not in the next.
+func (k *Checklist) lost(next *Checklist) (misfit, hidden []ItemWords) {
+	wrong, away := map[string]bool{}, map[string]bool{}
+	for _, pair := range [][2]*sheet{{k.mine, next.mine}, {k.everybody(), next.everybody()}} {
+		for _, s := range k.said {
+			now, here := k.placed(pair[0], s)
+			then, there := next.placed(pair[1], s)
+			if !here || !there || !s.spoken() {
+				continue
+			}
+			if now.Relevant && !then.Relevant {
+				away[s.item] = true
+			}
+			for _, said := range append(s.all(), s.values...) {
+				if said.Value != "" && pair[0].in.Fits(now.Ref, said.Value) && !pair[1].in.Fits(then.Ref, said.Value) {
+					wrong[s.item] = true
+				}
+			}
+		}
+	}
+	for n := range next.t.Root.All() {
+		key := next.keys.key[n]
+		words := ItemWords{key, n.Label.In(next.langs...)}
+		if wrong[key] {
+			misfit = append(misfit, words)
+		}
+		if away[key] {
+			hidden = append(hidden, words)
+		}
+	}
+	return misfit, hidden
+}
+
+// placed shows an item where a sheet has it.
+func (k *Checklist) placed(sh *sheet, s *saidItem) (form.View, bool) {
+	ref, ok := k.refOf(sh, k.keys.node[s.item], s.row)
+	if !ok {
+		return form.View{}, false
+	}
+	v, err := sh.in.View(ref)
+	return v, err == nil
 }
 
 // readAs reads the records as this version of the form has them.

@@ -96,6 +96,7 @@ const (
 	CodeRequired   Code = "required"   // no answer and no silence
 	CodeConstraint Code = "constraint" // the answer breaks the form's rule
 	CodeChoice     Code = "choice"     // the answer is a choice that is no longer offered
+	CodeType       Code = "type"       // the answer is not of the question's type, as after a move to another version
 	CodeFault      Code = "fault"      // an expression of the form cannot be evaluated; the message says why
 )
 
@@ -111,10 +112,12 @@ func (in *Instance) Validate() []Problem {
 		case it.of.Kind != KindQuestion || it.whole:
 		case it.answer == "" && it.silence == None && it.required && it.of.asks() && !in.fixed(it):
 			add(CodeRequired, in.words(it, requiredMessage))
-		case it.answer != "" && it.wrong:
-			add(CodeConstraint, in.words(it, constraintMessage))
 		case it.answer != "" && !in.offers(it):
 			add(CodeChoice, "")
+		case it.answer != "" && it.of.asks() && it.of.rules[calculated] == nil && !in.fits(it, it.answer):
+			add(CodeType, "")
+		case it.answer != "" && it.wrong:
+			add(CodeConstraint, in.words(it, constraintMessage))
 		}
 		if len(in.faults) == 0 {
 			return
@@ -126,6 +129,18 @@ func (in *Instance) Validate() []Problem {
 		}
 	})
 	return out
+}
+
+// Fits reports whether a value could be given to a question as it stands: whether it is of its type and, where it has
+// choices, one of them.
+func (in *Instance) Fits(ref Ref, value string) bool {
+	it, err := in.at(ref)
+	return err == nil && in.fits(it, value)
+}
+
+func (in *Instance) fits(it *item, value string) bool {
+	_, err := in.typed(it, value)
+	return err == nil
 }
 
 func faultText(is aspect, err error) string {

@@ -174,7 +174,7 @@ func (a *app) writeAnswered(ctx context.Context, w io.Writer, k *fieldclient.Che
 
 func problemText(p form.Problem) string {
 	words := map[form.Code]string{form.CodeRequired: "an answer is required", form.CodeConstraint: "the value breaks the form's rule", form.CodeChoice: "this choice is not offered any more",
-		form.CodeFault: "the form has a fault"}[p.Code]
+		form.CodeType: "the answer is not of the question's type any more", form.CodeFault: "the form has a fault"}[p.Code]
 	if p.Message != "" {
 		return words + ": " + p.Message
 	}

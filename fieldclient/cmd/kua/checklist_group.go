@@ -165,7 +165,7 @@ func writePreview(w io.Writer, p fieldclient.VersionPreview, done bool) {
 	for _, part := range []struct {
 		words string
 		list  []fieldclient.ItemWords
-	}{{"new", p.New}, {"gone", p.Gone}, {"changed", p.Changed}} {
+	}{{"new", p.New}, {"gone", p.Gone}, {"changed", p.Changed}, {"does not fit, kept:", p.Misfit}, {"not asked there, kept:", p.Hidden}} {
 		for _, q := range part.list {
 			fmt.Fprintf(w, "  %-8s %s  %s\n", part.words, q.Key, q.Label)
 		}
