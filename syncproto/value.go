@@ -1,6 +1,7 @@
 package syncproto
 
 import (
+	"errors"
 	"fmt"
 	"math"
 	"slices"
@@ -15,6 +16,9 @@ const (
 	maxTextBytes = 500
 	maxLongBytes = 64 << 10
 )
+
+// ErrTooLong is what ParseValue wraps for a text that is longer than its field takes.
+var ErrTooLong = errors.New("the text is too long")
 
 // Silence is one of the three different silences of a checklist answer. They are never mixed with values in a
 // statistic (docs/protocol.md §3).
@@ -54,13 +58,16 @@ func (f *FieldSpec) parseValue(s string) ([]byte, error) {
 	}
 	switch f.Type {
 	case TypeText:
-		if len(s) > maxTextBytes || strings.ContainsAny(s, "\r\n") {
-			return nil, fmt.Errorf("want one line of at most %d bytes", maxTextBytes)
+		if len(s) > maxTextBytes {
+			return nil, fmt.Errorf("%w: want at most %d bytes, got %d", ErrTooLong, maxTextBytes, len(s))
+		}
+		if strings.ContainsAny(s, "\r\n") {
+			return nil, errors.New("want one line")
 		}
 		return appendText(nil, s), nil
 	case TypeLong:
 		if len(s) > maxLongBytes {
-			return nil, fmt.Errorf("want at most %d bytes of text, got %d", maxLongBytes, len(s))
+			return nil, fmt.Errorf("%w: want at most %d bytes, got %d", ErrTooLong, maxLongBytes, len(s))
 		}
 		return appendText(nil, s), nil
 	case TypeInt:

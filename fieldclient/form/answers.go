@@ -37,6 +37,8 @@ var (
 	ErrNotRelevant = errors.New("the question is not relevant")
 	// ErrBadValue: the value is not of the question's type, or not one of its choices.
 	ErrBadValue = errors.New("not an answer to this question")
+	// ErrTooLong is an ErrBadValue: the text is longer than one answer may be.
+	ErrTooLong = fmt.Errorf("%w: it is too long", ErrBadValue)
 	// ErrRepeatCount: how many instances the repeat has follows from other answers, or is at its bound.
 	ErrRepeatCount = errors.New("the repeat's number of instances is fixed")
 )

@@ -20,7 +20,7 @@ func (in *Instance) typed(it *item, value string) (string, error) {
 		return "", nil
 	}
 	if len(value) > maxAnswer {
-		return "", fmt.Errorf("%w: it is longer than %d bytes", ErrBadValue, maxAnswer)
+		return "", fmt.Errorf("%w: want at most %d bytes, got %d", ErrTooLong, maxAnswer, len(value))
 	}
 	switch it.of.Type {
 	case "select_one", "select_one_external", "select_multiple", "rank":

@@ -37,6 +37,8 @@ func checklistAnswer(a *ask) error {
 	}
 	problem := form.Code("")
 	switch {
+	case errors.Is(err, form.ErrTooLong), errors.Is(err, syncproto.ErrTooLong):
+		problem, out.Changed = codeLong, []form.Ref{ref}
 	case errors.Is(err, form.ErrBadValue):
 		problem, out.Changed = cmp.Or(unread, codeValue), []form.Ref{ref} // shown beside what was typed, which stays in its field
 	case err != nil:
@@ -113,6 +115,9 @@ func (a *ask) answerTyped(k *fieldclient.Checklist) (ch fieldclient.AnswerChange
 
 // codeValue says that what was typed is no answer at all: it stays in its field, and nothing was saved.
 const codeValue form.Code = "value"
+
+// codeLong says that a text is longer than its field takes: it stays there, and nothing was saved.
+const codeLong form.Code = "long"
 
 // themes are those of the methodology (APT); a form's own theme is shown as it stands.
 var themes = []string{"visit", "treatment", "protection", "material", "regime", "medical", "staff", "vulnerable"}

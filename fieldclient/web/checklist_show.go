@@ -87,19 +87,19 @@ func (q asked) Problemname() string { return string(q.Problem) }
 
 // Kept reports whether an answer was saved in spite of what is wrong with it.
 func (q asked) Kept() bool {
-	return !slices.Contains([]form.Code{codeValue, codeNumber, codeWhole, codeKeys}, q.Problem)
+	return !slices.Contains([]form.Code{codeValue, codeLong, codeNumber, codeWhole, codeKeys}, q.Problem)
 }
 
-// Trigger is when the browser sends the answer: a choice at once, a text a moment after the last key. Enter sends it too:
-// without that, the browser would leave the page for the answer.
+// Trigger is when the browser sends the answer: a choice at once, a text a moment after the last key, and on the way where
+// no moment comes. Enter sends it too: without that, the browser would leave the page for the answer.
 func (q asked) Trigger() string {
 	switch q.Widget() {
 	case "one", "many", "list", "proof", "tick", "date", "time", "dateTime":
 		return "change, submit"
 	case "long":
-		return "change, input changed delay:800ms, submit"
+		return "change, input changed delay:800ms, ontheway, submit"
 	}
-	return "change, input changed delay:400ms, submit"
+	return "change, input changed delay:400ms, ontheway, submit"
 }
 
 // Local is the value as the browser's field for times takes it.

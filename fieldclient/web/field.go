@@ -39,7 +39,7 @@ type box struct {
 	Veiled bool                    // there are words, and they are not for this person
 	Fixed  bool                    // this person may not change it
 	Wrong  string                  // why what was typed was not saved, as the field says it
-	Unread form.Code               // why it is no number, where one is asked
+	Unread form.Code               // why it is no number, where one is asked, or too long a text
 	ReadAs string                  // the number that it was read as, where it was typed in another way
 	Focus  bool
 	Help   bool // show the field's help
@@ -204,6 +204,9 @@ func saveField(a *ask) error {
 	}
 	status := http.StatusOK
 	if wrong != nil {
+		if errors.Is(wrong, syncproto.ErrTooLong) {
+			unread = codeLong
+		}
 		b.Wrong, b.Value, b.Unread, status = wrong.Error(), typed, unread, http.StatusUnprocessableEntity
 	} else if t.Field.Type == syncproto.TypeInt || t.Field.Type == syncproto.TypeDecimal {
 		b.ReadAs = a.words.readAs(a.field("value"), typed)
@@ -262,6 +265,8 @@ func hours(s string) string {
 
 // typedWrongly says that a field does not take what was typed.
 type typedWrongly struct{ error }
+
+func (e *typedWrongly) Unwrap() error { return e.error }
 
 // saveTyped saves what was typed, unless it stands there already: leaving a field must not write it again.
 func (a *ask) saveTyped(ctx context.Context, t fieldclient.Target, kind *syncproto.EntityKind, typed string) error {

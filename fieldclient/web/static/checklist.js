@@ -4,6 +4,17 @@
 
   const silences = {"1": "not-checked", "2": "not-applicable", "3": "access-refused"};
 
+  // meant is the question that a key is for: the one with the focus, or that was pressed last, or the only one; never one
+  // that is not in sight.
+  let pressedIn = null;
+  document.addEventListener("pointerdown", e => { pressedIn = e.target.closest?.("[data-question]")?.id; }, true);
+  const meant = () => {
+    const all = document.querySelectorAll("[data-question]:not([hidden])");
+    const q = document.activeElement.closest?.("[data-question]") ?? document.getElementById(pressedIn) ?? (all.length === 1 ? all[0] : null);
+    const at = q?.getBoundingClientRect();
+    return at && at.bottom > 0 && at.top < innerHeight ? q : null;
+  };
+
   document.addEventListener("keydown", e => {
     if (!e.altKey || e.ctrlKey || e.metaKey) return;
     const step = {ArrowRight: "on", ArrowLeft: "back"}[e.key];
@@ -17,8 +28,7 @@
     }
     const silence = silences[e.code.replace(/^(Digit|Numpad)/, "")];
     if (!silence) return;
-    const question = document.activeElement.closest?.("[data-question]") ?? document.querySelector("[data-question]");
-    const button = question?.querySelector(`[data-silence="${silence}"]`);
+    const button = meant()?.querySelector(`[data-silence="${silence}"]`);
     if (button) {
       e.preventDefault();
       button.click();
@@ -40,7 +50,18 @@
     const ctx = e.detail.ctx;
     ctx.question = idOf(ctx.sourceElement);
     ctx.turn = touched.get(ctx.question);
-    if (ctx.sourceElement.querySelector?.("[data-emptied]")) e.preventDefault(); // nobody has taken the silence back
+  });
+  document.addEventListener("htmx:before:request", e => { // it may have waited for the answer to another part
+    const form = e.detail.ctx.sourceElement, body = e.detail.ctx.request.body;
+    const field = form.querySelector?.('[id^="i"]:is(input:not([type=checkbox]), textarea)');
+    if (!field || !(body instanceof URLSearchParams)) return;
+    if ("emptied" in field.dataset) { // a silence has come between, and nobody has taken it back
+      e.preventDefault();
+      form.closest("[data-field]").dataset.state = "saved";
+    } else {
+      body.set("value", field.value);
+      e.detail.ctx.turn = touched.get(e.detail.ctx.question);
+    }
   });
   document.addEventListener("htmx:after:swap", e => {
     const ctx = e.detail.ctx;
@@ -107,6 +128,13 @@
     }
     typing = [];
   });
+
+  // Where one question is shown at a time, the keys go to it.
+  const alone = document.querySelector("[data-alone]");
+  if (alone && document.activeElement === document.body) {
+    const field = 'input:not([type="hidden"], :disabled), textarea, select:not(:disabled), .rank button';
+    (alone.querySelector("input:checked") ?? alone.querySelector(field))?.focus({preventScroll: true});
+  }
 
   document.addEventListener("kua:focus", e => {
     const id = e.detail?.value ?? e.detail;

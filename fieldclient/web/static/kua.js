@@ -9,10 +9,21 @@
 
   // --- requests ---------------------------------------------------------------------------------------------------
 
-  const post = (path, body) => fetch(path, {
-    method: "POST", body, keepalive: true, credentials: "same-origin", redirect: "manual",
-    headers: {"X-Kua-Form": meta("csrf"), "Content-Type": "application/x-www-form-urlencoded"},
-  });
+  // A browser lets a request outlive its page, but no more than 64 KiB of them at once.
+  const carries = 60000;
+  let carried = 0;
+  const post = async (path, body) => {
+    const text = String(body), outlives = carried + text.length <= carries;
+    if (outlives) carried += text.length;
+    try {
+      return await fetch(path, {
+        method: "POST", body: text, keepalive: outlives, credentials: "same-origin", redirect: "manual",
+        headers: {"X-Kua-Form": meta("csrf"), "Content-Type": "application/x-www-form-urlencoded"},
+      });
+    } finally {
+      if (outlives) carried -= text.length;
+    }
+  };
 
   document.addEventListener("htmx:config:request", e => {
     e.detail.ctx.request.headers["X-Kua-Form"] = meta("csrf");
@@ -23,21 +34,31 @@
   // --- saving -----------------------------------------------------------------------------------------------------
 
   // A field that was typed into and not yet answered is dirty; what says "saved" is the answer, after the disk has it.
-  const fieldOf = el => el?.closest?.("[data-field]");
+  // A silence is an answer to the field beside it.
+  const fieldOf = el => el?.closest?.("[data-field]") ?? el?.closest?.(".silences")?.closest("[data-question]")?.querySelector("[data-field]");
+  const formOf = f => f?.closest("form") ?? f?.querySelector("form");
   const dirty = new Set();
 
+  // Whoever types without a pause is saved on the way, too: this often.
+  const onTheWay = 3000;
+  const since = new Map(); // by field: when the first key came that no save has taken
   document.addEventListener("input", e => {
     const f = fieldOf(e.target);
     if (!f) return;
     f.dataset.state = "typing";
+    const now = performance.now();
+    if (!dirty.has(f.id)) since.set(f.id, now);
     dirty.add(f.id);
+    if (now - since.get(f.id) < onTheWay) return;
+    since.set(f.id, now);
+    formOf(f)?.dispatchEvent(new Event("ontheway"));
   });
   const underway = new Set();
   document.addEventListener("htmx:before:request", e => {
     const ctx = e.detail.ctx, f = fieldOf(ctx.sourceElement);
     if (!f) return;
     // It may have waited for the answer to an earlier save of the same field, and says what the field shows only now.
-    if (f.tagName === "FORM" && ctx.request.body instanceof URLSearchParams) ctx.request.body = new URLSearchParams(new FormData(f));
+    if (f.tagName === "FORM" && ctx.request.body instanceof URLSearchParams) ctx.request.body = typedIn(f);
     f.dataset.state = "saving";
     dirty.delete(f.id);
     underway.add(f.id);
@@ -58,10 +79,11 @@
   // flush posts what was typed in the last moment. Whoever locks must not lose it.
   const flush = (gone = false) => Promise.allSettled([...dirty].map(async id => {
     for (let i = 0; !gone && underway.has(id) && i < 40; i++) await wait(20); // a page that is gone never wakes up
-    const form = document.getElementById(id)?.closest("form") ?? document.getElementById(id)?.querySelector("form");
+    const form = formOf(document.getElementById(id));
     dirty.delete(id);
-    return form ? post(form.getAttribute("hx-post") ?? form.action, new URLSearchParams(new FormData(form))) : null;
+    return form && !form.querySelector("[data-emptied]") ? post(form.getAttribute("hx-post") ?? form.action, typedIn(form)) : null;
   }));
+  const typedIn = form => new URLSearchParams(new FormData(form));
 
   // leaving lets a script of a page bring home what is no field, such as the last words of a recording.
   const leaving = () => {
@@ -73,9 +95,26 @@
   // Whoever goes back, reloads or closes the window in that moment must not lose it either.
   window.addEventListener("pagehide", () => { if (!gone) flush(true); });
 
+  // A text that is too long to outlive its page is saved while the browser asks whether to leave; what was refused, and
+  // stands only on the screen, is worth that question, too.
+  let hiding = false; // to lock or to wipe, which nothing may hold up
+  window.addEventListener("beforeunload", e => {
+    if (gone || hiding) return;
+    const size = [...dirty].reduce((sum, id) => {
+      const form = formOf(document.getElementById(id));
+      return sum + (form ? String(typedIn(form)).length : 0);
+    }, carried);
+    if (size > carries) flush();
+    else if (!document.querySelector('[data-field][data-state="unsaved"]')) return;
+    e.preventDefault();
+  });
+
   // --- locking ----------------------------------------------------------------------------------------------------
 
-  const hide = () => document.documentElement.classList.add("hidden");
+  const hide = () => {
+    hiding = true;
+    document.documentElement.classList.add("hidden");
+  };
 
   const answered = async () => { do await wait(20); while (underway.size); };
 
