@@ -99,6 +99,13 @@ func TestWhoIsQuickIsNotInTheirOwnWay(t *testing.T) {
 	if got := b.eval(here + `.querySelector("input.number").value`); got != "1234" {
 		t.Errorf("the disk has %q", got)
 	}
+	b.Press("#"+id+" .more summary", note)
+	b.Until(`[...` + here + `.querySelectorAll(".morebody input[name=value][type=checkbox]")].every(e => e.checked)`)
+	b.Do(chromedp.Evaluate(here+`.querySelector(".morebody input[type=checkbox]").click()`, nil))
+	b.Until(`!document.querySelector(".htmx-request") && ` + here + `.querySelector(".morebody [data-field]").dataset.state === "saved"`)
+	if got := b.eval(`String(` + here + `.querySelector(".morebody input[type=checkbox]").checked)`); got != "false" {
+		t.Errorf("a source that was taken away shows %s", got)
+	}
 	b.Quiet()
 }
 

@@ -64,14 +64,19 @@
     }
   });
   document.addEventListener("htmx:after:swap", e => {
-    const ctx = e.detail.ctx;
+    const ctx = e.detail.ctx, field = ctx.sourceElement.closest?.("[hx-morph-skip] [data-field]");
+    if (field?.dataset.state === "saving") field.dataset.state = "saved"; // no swap says so there
     if (ctx.question) answered.set(ctx.question, ctx.turn);
     for (const q of document.querySelectorAll("[data-question]")) {
       if (touched.get(q.id) !== answered.get(q.id)) continue;
       for (const el of q.querySelectorAll(":scope > .field :is(input[type=radio], input[type=checkbox])")) el.checked = el.defaultChecked;
       if (!q.classList.contains("silent")) continue;
       for (const el of q.querySelectorAll('.field [id^="i"]:is(input:not([type=checkbox]), textarea, select)')) {
-        if (el.value !== "") el.dataset.emptied = "";
+        if (el.value !== "") {
+          const field = el.closest("[data-field]");
+          el.dataset.emptied = field.dataset.state = "";
+          document.dispatchEvent(new CustomEvent("kua:settled", {detail: field.id}));
+        }
         el.value = "";
       }
     }

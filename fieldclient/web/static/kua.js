@@ -53,6 +53,7 @@
     since.set(f.id, now);
     formOf(f)?.dispatchEvent(new Event("ontheway"));
   });
+  document.addEventListener("kua:settled", e => dirty.delete(e.detail)); // by something else that its person did
   const underway = new Set();
   document.addEventListener("htmx:before:request", e => {
     const ctx = e.detail.ctx, f = fieldOf(ctx.sourceElement);
