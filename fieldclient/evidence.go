@@ -44,36 +44,43 @@ type Evidence struct {
 	Links      []syncproto.EntityID
 	Consent    string // given, refused, not-needed, not-asked, or "" where nobody said
 	Restricted bool   // opens for health experts only
+	Partial    bool   // its beginning is worth keeping, as of a sound: see AddEvidence
 }
 
 // AddEvidence seals an original as it is read, at most MaxEvidence bytes, and saves its record. When it returns without an
 // error, the sealed original, then the record with the key are durable. The original is never on the disk in clear, and
 // what a crash or an error leaves is a sealed file without a key, which is swept. ErrNoRecord where it is linked to an
 // interview that may not be recorded, ErrNoUse where the person refused a photo or a sound, also when that was said while the original came.
-func (c *Client) AddEvidence(ctx context.Context, scope syncproto.ScopeID, e Evidence, r io.Reader) (id syncproto.EntityID, err error) {
-	if id, err = c.addEvidence(ctx, scope, e, r); err != nil {
-		return id, fmt.Errorf("adding evidence: %w", err)
+// On a full disk it fails with vault.ErrFull, and nothing is left; of what is Partial it keeps as much as there was room for,
+// and returns its id together with that error.
+func (c *Client) AddEvidence(ctx context.Context, scope syncproto.ScopeID, e Evidence, r io.Reader) (syncproto.EntityID, error) {
+	id, cut, err := c.addEvidence(ctx, scope, e, r)
+	if err != nil {
+		return syncproto.EntityID{}, fmt.Errorf("adding evidence: %w", err)
+	}
+	if cut != nil {
+		return id, fmt.Errorf("adding evidence: its end is missing: %w", cut)
 	}
 	return id, nil
 }
 
-func (c *Client) addEvidence(ctx context.Context, scope syncproto.ScopeID, e Evidence, r io.Reader) (id syncproto.EntityID, err error) {
+func (c *Client) addEvidence(ctx context.Context, scope syncproto.ScopeID, e Evidence, r io.Reader) (id syncproto.EntityID, cut, err error) {
 	visitKey, err := c.mayAddTo(scope)
 	if err != nil {
-		return id, err
+		return id, nil, err
 	}
 	if err := c.MayLink(ctx, scope, e.Links, e.fields()["kind"]); err != nil {
-		return id, err
+		return id, nil, err
 	}
 	if id, err = syncproto.RandomID(c.cfg.Rand); err != nil {
-		return id, err
+		return id, nil, err
 	}
 	if _, err := createChanges("evidence", id, e.fields()); err != nil { // before a long original is read
-		return id, err
+		return id, nil, err
 	}
-	s, err := c.sealOriginal(ctx, scope, r)
+	s, err := c.sealOriginal(ctx, scope, r, e.Partial)
 	if err != nil {
-		return id, err
+		return id, nil, err
 	}
 	defer s.key.Wipe()
 	if e.Media == "" {
@@ -81,9 +88,9 @@ func (c *Client) addEvidence(ctx context.Context, scope syncproto.ScopeID, e Evi
 	}
 	changes, err := s.changes(c.cfg.Rand, visitKey, scope, id, e)
 	if err != nil {
-		return id, errors.Join(err, s.file.Discard())
+		return id, nil, errors.Join(err, s.file.Discard())
 	}
-	return id, c.keepEvidence(ctx, scope, s, e, changes)
+	return id, s.cut, c.keepEvidence(ctx, scope, s, e, changes)
 }
 
 // mayAddTo returns the key that seals the attachment's key now, if this person may write in the scope.
@@ -155,10 +162,11 @@ type sealedOriginal struct {
 	hash  [sha256.Size]byte // of the original
 	size  int64
 	media string
+	cut   error // why its end is missing; nil where it is whole
 }
 
 // sealOriginal reads an original to its end. Only sealed bytes leave the memory.
-func (c *Client) sealOriginal(ctx context.Context, scope syncproto.ScopeID, r io.Reader) (*sealedOriginal, error) {
+func (c *Client) sealOriginal(ctx context.Context, scope syncproto.ScopeID, r io.Reader, partial bool) (*sealedOriginal, error) {
 	key, err := seal.NewAttachmentKey(c.cfg.Rand)
 	if err != nil {
 		return nil, err
@@ -168,20 +176,33 @@ func (c *Client) sealOriginal(ctx context.Context, scope syncproto.ScopeID, r io
 		return nil, err
 	}
 	s := &sealedOriginal{file: file, key: key}
-	if err := s.fill(ctx, c.cfg.Rand, scope, r); err != nil {
+	if err := s.fill(ctx, c.cfg.Rand, scope, r, partial); err != nil {
 		key.Wipe()
 		return nil, errors.Join(err, file.Discard())
 	}
 	return s, nil
 }
 
-func (s *sealedOriginal) fill(ctx context.Context, rand io.Reader, scope syncproto.ScopeID, r io.Reader) error {
+func (s *sealedOriginal) fill(ctx context.Context, rand io.Reader, scope syncproto.ScopeID, r io.Reader, partial bool) error {
 	w, err := seal.NewAttachmentWriter(rand, s.key, scope, s.file)
 	if err != nil {
 		return err
 	}
 	sum := sha256.New()
-	if s.media, err = pour(ctx, w, sum, r); err != nil {
+	var room func() error
+	if partial {
+		room = func() error {
+			return s.file.Reserve(seal.AttachmentSize(w.Size()+2*pourAtOnce) - s.file.Size() + recordRoom)
+		}
+		if err := room(); err != nil {
+			w.Abort()
+			return err
+		}
+	}
+	if s.media, err = pour(ctx, w, sum, r, room); partial && errors.Is(err, vault.ErrFull) && w.Size() > 0 {
+		s.cut, err = err, nil
+	}
+	if err = errors.Join(err, s.file.Release()); err != nil {
 		w.Abort()
 		return err
 	}
@@ -196,9 +217,15 @@ func (s *sealedOriginal) fill(ctx context.Context, rand io.Reader, scope syncpro
 	return err
 }
 
-// pour copies an original into w and sum, and tells its media type by the first bytes.
-func pour(ctx context.Context, w io.Writer, sum hash.Hash, r io.Reader) (media string, err error) {
-	buf := make([]byte, 64<<10)
+const (
+	pourAtOnce = 64 << 10
+	recordRoom = 1 << 20 // for the record of what was sealed, in bytes
+)
+
+// pour copies an original into w and sum, and tells its media type by the first bytes. It asks for room, where that
+// is not nil, before each further piece; where there is no more, the piece that it has is the last.
+func pour(ctx context.Context, w io.Writer, sum hash.Hash, r io.Reader, room func() error) (media string, err error) {
+	buf := make([]byte, pourAtOnce)
 	defer clear(buf)
 	for {
 		if err := ctx.Err(); err != nil {
@@ -214,6 +241,11 @@ func pour(ctx context.Context, w io.Writer, sum hash.Hash, r io.Reader) (media s
 		}
 		if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
 			return media, nil
+		}
+		if err == nil && room != nil {
+			if err := room(); err != nil {
+				return media, err
+			}
 		}
 		if err != nil {
 			return media, fmt.Errorf("reading it: %w", err)

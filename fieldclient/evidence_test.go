@@ -155,7 +155,7 @@ func TestASealedFileWithoutARecordIsSwept(t *testing.T) {
 	o.share()
 	visit := saule.visit()
 	saule.add(visit, Evidence{}, photo(t))
-	s, err := saule.sealOriginal(ctx, visit, bytes.NewReader(photo(t)))
+	s, err := saule.sealOriginal(ctx, visit, bytes.NewReader(photo(t)), false)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -331,7 +331,7 @@ func TestAnOriginalThatIsNotWhatItsRecordSaysIsNotTheEnd(t *testing.T) {
 	saule := o.laptop("Saule", syncproto.RoleCoordinator, syncproto.AllRegions)
 	o.share()
 	visit := saule.visit()
-	s, err := saule.sealOriginal(ctx, visit, bytes.NewReader(photo(t)))
+	s, err := saule.sealOriginal(ctx, visit, bytes.NewReader(photo(t)), false)
 	if err != nil {
 		t.Fatal(err)
 	}

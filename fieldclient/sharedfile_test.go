@@ -14,7 +14,7 @@ import (
 func (l *laptop) twice(one, two syncproto.ScopeID) (id syncproto.EntityID, h vault.BlobHash) {
 	l.t.Helper()
 	ctx := l.t.Context()
-	s, err := l.sealOriginal(ctx, one, bytes.NewReader([]byte("the only original")))
+	s, err := l.sealOriginal(ctx, one, bytes.NewReader([]byte("the only original")), false)
 	if err != nil {
 		l.t.Fatal(err)
 	}

@@ -288,7 +288,7 @@ func (c *Client) checkOriginal(ctx context.Context, v *EvidenceView) error {
 	if o.Size() != v.Size {
 		return fmt.Errorf("the original has %d bytes, its record says %d", o.Size(), v.Size)
 	}
-	_, err = pour(ctx, io.Discard, sha256.New(), o)
+	_, err = pour(ctx, io.Discard, sha256.New(), o, nil)
 	return err
 }
 

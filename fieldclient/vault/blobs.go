@@ -86,6 +86,9 @@ type BlobWriter struct {
 	f    *os.File
 	sum  hash.Hash
 	size int64
+
+	room     *os.File // see Reserve
+	reserved int64
 }
 
 // NewBlob begins a sealed attachment. Nothing but sealed bytes may be written to it.
@@ -94,29 +97,44 @@ func (v *Vault) NewBlob() (*BlobWriter, error) {
 		return nil, err
 	}
 	defer v.leave()
+	f, err := v.newBlobFile()
+	if err != nil {
+		return nil, full(fmt.Errorf("beginning an attachment: %w", err))
+	}
+	return &BlobWriter{v: v, f: f, sum: sha256.New()}, nil
+}
+
+func (v *Vault) newBlobFile() (*os.File, error) {
 	var name [16]byte
 	if _, err := io.ReadFull(v.cfg.Rand, name[:]); err != nil {
 		return nil, err
 	}
-	f, err := os.OpenFile(v.cfg.blob(newPrefix+hex.EncodeToString(name[:])), os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
-	if err != nil {
-		return nil, fmt.Errorf("beginning an attachment: %w", err)
-	}
-	return &BlobWriter{v: v, f: f, sum: sha256.New()}, nil
+	return os.OpenFile(v.cfg.blob(newPrefix+hex.EncodeToString(name[:])), os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
 }
 
 // Write appends sealed bytes.
 func (w *BlobWriter) Write(p []byte) (int, error) {
 	n, err := w.f.Write(p)
+	for diskFull(err) && w.reserved > 0 {
+		w.reserved = max(0, w.reserved-int64(len(p)-n)-roomBlock)
+		if err = w.room.Truncate(w.reserved); err == nil {
+			var more int
+			more, err = w.f.Write(p[n:])
+			n += more
+		}
+	}
 	w.sum.Write(p[:n])
 	w.size += int64(n)
-	return n, err
+	return n, full(err)
 }
+
+// Size returns how many sealed bytes have been written.
+func (w *BlobWriter) Size() int64 { return w.size }
 
 // Sync makes the bytes durable and returns how the attachment will be named. Nothing may be written after it.
 func (w *BlobWriter) Sync() (BlobHash, error) {
 	if err := w.f.Sync(); err != nil {
-		return BlobHash{}, fmt.Errorf("storing an attachment: %w", err)
+		return BlobHash{}, full(fmt.Errorf("storing an attachment: %w", err))
 	}
 	return BlobHash(w.sum.Sum(nil)), nil
 }
@@ -139,6 +157,9 @@ func (w *BlobWriter) Keep() (Blob, error) {
 
 // Discard removes what was written. After Keep it does nothing.
 func (w *BlobWriter) Discard() error {
+	if err := w.Release(); err != nil {
+		return errors.Join(err, w.f.Close())
+	}
 	err := w.f.Close()
 	if errors.Is(err, os.ErrClosed) {
 		return nil

@@ -325,7 +325,7 @@ func damaged(err error) error {
 		error
 		Code() int
 	}
-	if !errors.As(err, &lite) || errors.Is(err, ErrDamaged) {
+	if err = full(err); !errors.As(err, &lite) || errors.Is(err, ErrDamaged) {
 		return err
 	}
 	switch lite.Code() & 0xff {

@@ -31,6 +31,7 @@ var problems = []problem{
 	{vault.ErrMissing, http.StatusNotFound, "missing"},
 	{vault.ErrExists, http.StatusConflict, "exists"},
 	{vault.ErrDamaged, http.StatusInternalServerError, "damaged"},
+	{vault.ErrFull, http.StatusInsufficientStorage, "full"},
 	{vault.ErrNewer, http.StatusInternalServerError, "newer"},
 	{vault.ErrSynced, http.StatusForbidden, "synced"},
 	{fieldclient.ErrUnreachable, http.StatusServiceUnavailable, "unreachable"},

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"kua/fieldclient"
+	"kua/fieldclient/vault"
 	"kua/syncproto"
 )
 
@@ -48,7 +49,7 @@ func beginRecording(a *ask) error {
 	if err != nil {
 		return err
 	}
-	e.Kind, e.Media = "audio", soundMedia(a.field("media"))
+	e.Kind, e.Media, e.Partial = "audio", soundMedia(a.field("media")), true
 	if e.Media == "" {
 		return errNoPage
 	}
@@ -78,7 +79,11 @@ func beginRecording(a *ask) error {
 func (s *Server) keepRecording(ctx context.Context, c *fieldclient.Client, r *recording, e fieldclient.Evidence, out *io.PipeReader) {
 	defer close(r.ended)
 	r.made, r.err = c.AddEvidence(ctx, r.scope, e, out)
-	out.CloseWithError(errOver) // who goes on writing hears of it
+	why := errOver
+	if errors.Is(r.err, vault.ErrFull) {
+		why = r.err
+	}
+	out.CloseWithError(why) // who goes on writing hears of it
 	r.quiet.Stop()
 	s.mu.Lock()
 	s.recording = nil
@@ -146,10 +151,10 @@ func endRecording(a *ask) error {
 	}
 	r.in.Close()
 	<-r.ended
-	if r.err != nil {
+	if r.err != nil && r.made == (syncproto.EntityID{}) {
 		return r.err
 	}
-	return a.evidenceAnswer(r.scope, r.made)
+	return a.evidenceAnswer(r.scope, r.made) // where the disk is full, the slice that it did not take was told so
 }
 
 // saveRecording ends a recording that is being made, and waits until it is saved.

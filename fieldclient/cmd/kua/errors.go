@@ -44,6 +44,7 @@ var catalogue = []advice{
 	{vault.ErrMissing, exitFailure, untouched, "Run `kua setup` to make this laptop ready, or name its data folder with --data."},
 	{vault.ErrExists, exitFailure, untouched, "This laptop is set up already. Use it as it is, or name another folder with --data."},
 	{vault.ErrDamaged, exitFailure, "The damaged file was left as it is: nothing was overwritten.", "Copy the data folder away, put back a backup, and sync: the server and other laptops give back what they hold."},
+	{vault.ErrFull, exitFailure, "What was saved before is safe; this was not saved.", "Make room on the disk: empty the bin, or move away what is not Kua's. Then do it again."},
 	{vault.ErrNewer, exitFailure, untouched, "Install the version of Kua that wrote this folder, or a later one."},
 	{fieldclient.ErrUnreachable, exitUnreachable, "What you wrote is safe on this laptop.", "Go on working; run `kua sync` when there is a network, or `kua courier export` to carry it on a stick."},
 	{fieldclient.ErrNotEnrolled, exitRefused, untouched, "Run `kua enrol` with your invitation, let your coordinator approve it, then run `kua enrol finish`."},

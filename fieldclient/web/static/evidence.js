@@ -80,7 +80,7 @@
     const form = fields => [new URLSearchParams(fields), "application/x-www-form-urlencoded"];
 
     // record makes one recording, until stop is called; it is over when its card is shown.
-    const record = async stream => {
+    const record = async (stream, stopped) => {
       const began = await post("", ...form({link: box.dataset.link, restricted: restricted(), media}));
       if (!began.ok) {
         say(await began.text());
@@ -89,6 +89,7 @@
       const id = await began.text();
       const recorder = new MediaRecorder(stream, {mimeType: media});
       let next = 0;
+      let told = false;
       let queue = Promise.resolve(true);
       const push = bytes => {
         queue = queue.then(async going => {
@@ -97,6 +98,11 @@
           for (let tries = 0; tries < 3; tries++) {
             try {
               const answer = await post(`/${id}/${n}`, bytes, "application/octet-stream");
+              if (!answer.ok) { // said at once, not when somebody presses stop
+                say(await answer.text());
+                told = true;
+                stopped();
+              }
               return answer.ok;
             } catch { /* once more */ }
           }
@@ -109,11 +115,11 @@
           const whole = await queue;
           const answer = await post(`/${id}/end`, "", "application/x-www-form-urlencoded").catch(() => null);
           done(); // without an answer the laptop has locked: it has saved what came
-          if (!whole) alert("broken");
+          if (!whole && !told) alert("broken");
           if (!answer) return;
           const html = await answer.text();
           if (answer.ok) show(box, html);
-          else say(html);
+          else if (!told) say(html);
         });
       });
       recorder.start(slice);
@@ -137,7 +143,7 @@
       }
       let on = true;
       const started = performance.now();
-      let part = await record(stream);
+      let part = await record(stream, () => end());
       let since = performance.now();
       const end = async () => {
         if (!on) return part?.over;
@@ -161,7 +167,7 @@
           const before = part;
           part = null;
           await before.stop();
-          if (on) part = await record(stream);
+          if (on) part = await record(stream, () => end());
           if (on && !part) end();
         }
       }, 1000);
