@@ -203,8 +203,12 @@ func (p *pending) item(at located) (*saidItem, *Said, error) {
 			for person, said := range old.by {
 				s.by[person] = said
 			}
-		} else if err := p.create(s); err != nil {
-			return nil, nil, err
+		}
+		if k.said[id] == nil || s.unnamed { // said again, what it is can be read by everybody
+			if err := p.create(s); err != nil {
+				return nil, nil, err
+			}
+			s.unnamed = false
 		}
 		p.said[id] = s
 	}

@@ -200,6 +200,40 @@ func (r *checklistReader) knownItem(id syncproto.EntityID, claims []claim) (s *s
 	return s, true
 }
 
+// unnamedItem finds the item of a record of which nothing that says so can be read, by the id alone: what was answered
+// first at the gate is there after a lock, too. nil where it is none of this checklist's.
+func (r *checklistReader) unnamedItem(id syncproto.EntityID) *saidItem {
+	if r.name == nil {
+		return nil
+	}
+	if r.named == nil {
+		r.named = map[syncproto.EntityID]itemKey{}
+		for item, n := range r.k.keys.node {
+			if n.Kind != form.KindQuestion {
+				continue
+			}
+			around := n.Parent
+			for around != nil && around.Kind != form.KindRepeat {
+				around = around.Parent
+			}
+			if around == nil {
+				r.named[r.name(answerName(r.k.id, item, syncproto.EntityID{}))] = itemKey{item: item}
+				continue
+			}
+			for at, row := range r.rows {
+				if row.repeat == r.k.keys.key[around] {
+					r.named[r.name(answerName(r.k.id, item, at))] = itemKey{item, at}
+				}
+			}
+		}
+	}
+	is, ok := r.named[id]
+	if !ok {
+		return nil
+	}
+	return &saidItem{record: id, item: is.item, row: is.row, by: map[syncproto.PersonID]*Said{}, unnamed: true}
+}
+
 func (r *checklistReader) row(ctx context.Context, v replica.RecordView) error {
 	if !v.State.Exists {
 		return nil

@@ -48,7 +48,7 @@ func (k *Checklist) Next(ctx context.Context, after form.Ref) (Step, error) {
 		case it.Node.Type == "note":
 			notes = append(notes, it)
 		case !it.Asked:
-		case it.Value == "" && it.Silence == form.None:
+		case it.Value == "" && it.Silence == form.None && !it.Mine.Sealed(): // what was sealed at the gate is not open
 			return Step{it, true, notes, before}, nil
 		default:
 			notes, before = nil, nil

@@ -78,6 +78,7 @@ type checklistReader struct {
 	said   map[syncproto.EntityID]*saidItem
 	strays []*saidItem
 	ids    map[uint64]syncproto.ChangesetID // by row
+	named  map[syncproto.EntityID]itemKey   // what the ids of this form's answers would be; nil until asked for
 }
 
 func (r *checklistReader) read(ctx context.Context) (err error) {

@@ -24,10 +24,13 @@ type Said struct {
 	Transcribed bool                 `json:"transcribed,omitempty"` // typed in later from paper
 	Minority    string               `json:"minority,omitempty"`
 	// Also are other answers of the same person that stand beside this one: they answered on two laptops that had not
-	// met. Their next answer settles it.
+	// met, or again before what they had sealed at the gate was released. Their next answer settles it.
 	Also []SaidValue `json:"also,omitempty"`
 	// Beside are the same of the other parts: a note, sources and so on that were written by who had not seen this one.
 	Beside []SaidPart `json:"beside,omitempty"`
+	Locked bool       `json:"locked,omitempty"` // an answer of theirs stands that does not open on this laptop
+	Gate   bool       `json:"gate,omitempty"`   // because it was sealed at the gate: see ReleaseGate
+	Closed []string   `json:"closed,omitempty"` // the other parts of which something does not open, such as "note"
 }
 
 // SaidValue is a value or a silence.
@@ -45,6 +48,9 @@ type SaidPart struct {
 // answered reports whether there is a value or a silence.
 func (s *Said) answered() bool { return s.Value != "" || s.Silence != form.None }
 
+// Sealed reports whether all that stands of an answer does not open here: it is neither open nor known.
+func (s *Said) Sealed() bool { return s.Locked && !s.answered() }
+
 // saidItem is the record of one item.
 type saidItem struct {
 	record syncproto.EntityID
@@ -55,6 +61,9 @@ type saidItem struct {
 	beside map[string][]Seen // what of them stands beside it
 	agreed []Seen            // what stands of the group's answer
 	values []Said            // the same, read
+	// unnamed says that which item it is was sealed as well: it is known by the record's id, and to nobody without the key
+	// that the id is derived from.
+	unnamed bool
 }
 
 // itemKey names an item within an instance of a repeat; row is zero outside repeats.
@@ -68,6 +77,9 @@ func (r *checklistReader) answer(ctx context.Context, v replica.RecordView) erro
 		return nil
 	}
 	s, stray := r.knownItem(v.Entity, claimsOf(v, r.values))
+	if s == nil {
+		s, stray = r.unnamedItem(v.Entity), false
+	}
 	if s == nil {
 		return nil
 	}
@@ -103,16 +115,16 @@ func (r *checklistReader) statements(ctx context.Context, s *saidItem, v replica
 		case spec.Name == "value" || spec.Name == "medical":
 			answers[f.Person] = append(answers[f.Person], f.Heads...)
 		case f.Personal:
-			if err := r.part(ctx, s, f, spec); err != nil {
+			if err := r.part(ctx, s, f, spec, v.State.Fates); err != nil {
 				return err
 			}
 		}
 	}
-	if err := r.answers(ctx, s, answers); err != nil || len(apart) == 0 {
+	if err := r.answers(ctx, s, answers, v.State.Fates); err != nil || len(apart) == 0 {
 		return err
 	}
 	aside := &saidItem{record: s.record, item: s.item, row: s.row, by: map[syncproto.PersonID]*Said{}}
-	if err := r.answers(ctx, aside, apart); err != nil {
+	if err := r.answers(ctx, aside, apart, v.State.Fates); err != nil {
 		return err
 	}
 	if aside.spoken() {
@@ -121,13 +133,35 @@ func (r *checklistReader) statements(ctx context.Context, s *saidItem, v replica
 	return nil
 }
 
-func (r *checklistReader) answers(ctx context.Context, s *saidItem, heads map[syncproto.PersonID][]syncproto.Head) error {
+func (r *checklistReader) answers(ctx context.Context, s *saidItem, heads map[syncproto.PersonID][]syncproto.Head, fates map[syncproto.OpRef]syncproto.Fate) error {
 	for p, list := range heads {
-		if err := r.one(ctx, s, r.personal(s, p), list); err != nil {
+		said := r.personal(s, p)
+		if err := r.one(ctx, s, said, list); err != nil {
 			return err
 		}
+		locked, gate, err := r.closedAmong(ctx, fates, list)
+		if err != nil {
+			return err
+		}
+		said.Locked, said.Gate = said.Locked || locked, said.Gate || gate
 	}
 	return nil
+}
+
+// closedAmong reports whether any of several statements on a record does not open here, and whether one of them because it
+// was sealed at the gate.
+func (r *checklistReader) closedAmong(ctx context.Context, fates map[syncproto.OpRef]syncproto.Fate, heads []syncproto.Head) (locked, gate bool, err error) {
+	for _, h := range heads {
+		if r.values[h.OpRef] != nil {
+			continue
+		}
+		shut, at, err := r.c.closed(ctx, h.OpRef, fates[h.OpRef].Kind)
+		if err != nil {
+			return false, false, err
+		}
+		locked, gate = locked || shut, gate || at
+	}
+	return locked, gate, nil
 }
 
 // one reads a person's answer. Where several stand, the newest is shown with the others beside it: no clock takes an
@@ -168,8 +202,13 @@ func (r *checklistReader) one(ctx context.Context, s *saidItem, said *Said, head
 }
 
 // part reads another part of a person's answer, in the same way.
-func (r *checklistReader) part(ctx context.Context, s *saidItem, f *syncproto.FieldState, spec *syncproto.FieldSpec) error {
+func (r *checklistReader) part(ctx context.Context, s *saidItem, f *syncproto.FieldState, spec *syncproto.FieldSpec, fates map[syncproto.OpRef]syncproto.Fate) error {
 	said := r.personal(s, f.Person)
+	if locked, _, err := r.closedAmong(ctx, fates, f.Heads); err != nil {
+		return err
+	} else if locked {
+		said.Closed = append(said.Closed, spec.Name)
+	}
 	var standing, shown []syncproto.Head
 	for _, h := range f.Heads {
 		if h.Kind != syncproto.KindClear && r.values[h.OpRef] != nil {

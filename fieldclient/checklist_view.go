@@ -151,21 +151,36 @@ func (c *Client) May(scope syncproto.ScopeID, right syncproto.Rights) bool {
 	return err == nil && ok && c.Roster().RightsNow(me.Person, &st.Standing).Has(right)
 }
 
+// ChecklistProgress says how far a section of a checklist is.
+type ChecklistProgress struct {
+	form.Section
+	Sealed int `json:"sealed"` // this person's answers that stand and do not open here: they are neither known nor open
+}
+
 // Progress gives the form as a whole, then every group and instance, and repeats that nobody has begun; see
 // form.Instance.Progress. Items for health experts count as not relevant for others.
-func (k *Checklist) Progress(ctx context.Context) ([]form.Section, error) {
+func (k *Checklist) Progress(ctx context.Context) ([]ChecklistProgress, error) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	if err := k.refresh(ctx); err != nil {
 		return nil, err
 	}
-	out := k.mine.in.Progress()
-	if k.may(syncproto.RightMedical) {
-		return out, nil
+	var out []ChecklistProgress
+	for _, s := range k.mine.in.Progress() {
+		out = append(out, ChecklistProgress{Section: s})
 	}
+	expert := k.may(syncproto.RightMedical)
 	for _, p := range k.mine.in.All() {
 		open := p.Node.Kind == form.KindQuestion && p.Relevant && p.Asked && p.Value == "" && p.Silence == form.None && (p.Node.Calculation == "" || len(p.Node.Trigger) > 0)
-		if !forExperts(p.Node) || !open && !p.Empty() {
+		if open && k.sealed(p.Ref) {
+			for i := range out {
+				if strings.HasPrefix(string(p.Ref), string(out[i].Ref)+"/") {
+					out[i].Open, out[i].Sealed = out[i].Open-1, out[i].Sealed+1
+				}
+			}
+			continue
+		}
+		if expert || !forExperts(p.Node) || !open && !p.Empty() {
 			continue
 		}
 		for i := range out {
@@ -177,9 +192,19 @@ func (k *Checklist) Progress(ctx context.Context) ([]form.Section, error) {
 				out[i].Empty--
 			}
 		}
-		out = slices.DeleteFunc(out, func(s form.Section) bool { return p.Empty() && s.Ref == p.Ref })
+		out = slices.DeleteFunc(out, func(s ChecklistProgress) bool { return p.Empty() && s.Ref == p.Ref })
 	}
 	return out, nil
+}
+
+// sealed reports whether this person's answer at a place stands and does not open here.
+func (k *Checklist) sealed(ref form.Ref) bool {
+	at, err := k.locate(k.mine, ref)
+	if err != nil {
+		return false
+	}
+	s := k.saidAt(at)
+	return s != nil && s.by[k.me] != nil && s.by[k.me].Sealed()
 }
 
 // Problems gives all that keeps this person's form from being complete, in document order.
@@ -195,7 +220,7 @@ func (k *Checklist) Problems(ctx context.Context) ([]form.Problem, error) {
 func (k *Checklist) problems() []form.Problem {
 	return slices.DeleteFunc(k.mine.in.Validate(), func(p form.Problem) bool {
 		v, err := k.mine.in.View(p.Ref)
-		return err == nil && p.Code == form.CodeRequired && !k.mayAnswer(v.Node)
+		return err == nil && p.Code == form.CodeRequired && (!k.mayAnswer(v.Node) || k.sealed(p.Ref))
 	})
 }
 

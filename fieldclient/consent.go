@@ -174,20 +174,41 @@ func (c *Client) levelAllows(ctx context.Context, scope syncproto.ScopeID, inter
 		return true, false, nil
 	}
 	v, err := c.view(ctx, r)
-	return !v.unreadable("consent") && LowestConsent(v.values("consent")) != "C0", true, err
+	return !v.Unknown("consent") && LowestConsent(v.values("consent")) != "C0", true, err
 }
 
 // consentsAllow looks at what the person was asked about a use.
 func consentsAllow(list []Consent, use string) bool {
 	for _, one := range list {
-		if !slices.Contains(one.View.values("use"), use) && !one.View.unreadable("use") {
+		if !slices.Contains(one.View.values("use"), use) && !one.View.Unknown("use") {
 			continue
 		}
-		if one.Withdrawn || one.Level == "C0" || one.View.unreadable("level") || one.View.unreadable("withdrawn") {
+		if one.Withdrawn || one.Level == "C0" || one.View.Unknown("level") || one.View.unreadable("withdrawn") {
 			return false
 		}
 	}
 	return true
+}
+
+// Unknown reports whether something stands on a field that does not open on this laptop, or was erased, and nothing that
+// can be read was said after it: what is asked again is known again, until what was sealed stands beside it.
+func (v View) Unknown(name string) bool {
+	if !v.unreadable(name) {
+		return false
+	}
+	sealed, read := int64(0), int64(-1)
+	for _, f := range v.Fields {
+		for _, h := range f.Heads {
+			switch {
+			case f.Name != name:
+			case h.Locked || h.Fate == syncproto.FateErased.String():
+				sealed = max(sealed, h.Written)
+			case h.Value != "":
+				read = max(read, h.Written)
+			}
+		}
+	}
+	return read < sealed
 }
 
 // unreadable reports whether something that stands on a field does not open on this laptop, or was erased.

@@ -283,6 +283,24 @@ func (c *Client) Gate(scope syncproto.ScopeID) (GateState, error) {
 	return out, nil
 }
 
+// closed reports whether what an operation says does not open on this laptop, and whether that is because it was sealed at
+// the gate. fate is what became of it: what was erased is not closed.
+func (c *Client) closed(ctx context.Context, ref syncproto.OpRef, fate syncproto.FateKind) (locked, gate bool, err error) {
+	if value, err := c.value(ctx, ref); err != nil || value != nil || fate == syncproto.FateErased {
+		return false, false, err
+	}
+	l, err := c.rep.Row(ctx, ref.Changeset)
+	if err != nil {
+		return false, false, err
+	}
+	a, err := c.arrivalOf(ctx, l)
+	if err != nil {
+		return false, false, err
+	}
+	locked = a.cs.Body.Form == syncproto.BodySealed
+	return locked, locked && a.cs.Header.Key != nil && a.cs.Header.Key.Epoch == syncproto.GateEpoch, nil
+}
+
 // closedAtGate reports whether some of these changesets are sealed under a gate key that nobody has released. They
 // cannot be signed again: after a crash between, nobody here could open them.
 func (c *Client) closedAtGate(ctx context.Context, list []replica.Logged) (bool, error) {

@@ -431,11 +431,11 @@ func TestAChecklistGoesOnAtTheGateAfterALock(t *testing.T) {
 	if got := s.on(s.a).written(); strings.Contains(got, "damp") {
 		t.Errorf("the checklist shows what was sealed at the gate:\n%s", got)
 	}
-	say(t, s.on(s.a), "total", "3")
+	say(t, s.on(s.a), "block", "B")
 	if err := s.a.LeaveGate(ctx, s.visit); err != nil {
 		t.Fatal(err)
 	}
-	if got := s.on(s.a).written(); strings.Contains(got, `total "3"`) {
+	if got := s.on(s.a).written(); strings.Contains(got, `block "B"`) {
 		t.Errorf("a cache outlives gate mode:\n%s", got)
 	}
 	carry(t, s.a, s.office)

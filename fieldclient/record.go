@@ -196,7 +196,8 @@ func (c *Client) edit(ctx context.Context, t Target, ch Change) (Saved, error) {
 	return c.saveAll(ctx, t.Scope, []Change{ch})
 }
 
-// heads returns what stands on a field: everybody's on a shared one, this person's own on a personal one.
+// heads returns what stands on a field and can be read here: everybody's on a shared one, this person's own on a personal
+// one.
 func (c *Client) heads(ctx context.Context, t Target) ([]syncproto.OpRef, error) {
 	v, err := c.rep.Record(ctx, t.Scope, t.Entity)
 	if errors.Is(err, ErrNotFound) {
@@ -212,10 +213,27 @@ func (c *Client) heads(ctx context.Context, t Target) ([]syncproto.OpRef, error)
 	personal := t.Field.Class == syncproto.Personal
 	for _, f := range v.State.Fields {
 		if f.Field == t.Field.ID && f.Personal == personal && (!personal || f.Person == me.Person) {
-			return refs(f.Heads), nil
+			return c.legible(ctx, refs(f.Heads), v.State.Fates)
 		}
 	}
 	return nil, nil
+}
+
+// legible leaves out what does not open on this laptop. No change takes its place, whoever names it: nobody replaces what
+// they could not read, not even their own words that were sealed at the gate. Those stand beside, and are settled when
+// they are released.
+func (c *Client) legible(ctx context.Context, list []syncproto.OpRef, fates map[syncproto.OpRef]syncproto.Fate) ([]syncproto.OpRef, error) {
+	var out []syncproto.OpRef
+	for _, ref := range list {
+		locked, _, err := c.closed(ctx, ref, fates[ref].Kind)
+		if err != nil {
+			return nil, err
+		}
+		if !locked {
+			out = append(out, ref)
+		}
+	}
+	return out, nil
 }
 
 func refs(heads []syncproto.Head) []syncproto.OpRef {
@@ -271,7 +289,11 @@ func (c *Client) Endorse(ctx context.Context, t Target) (Saved, error) {
 	}
 	var named []syncproto.OpRef
 	for _, r := range f.Reviews {
-		if !slices.Contains(named, r.By) {
+		both, err := c.legible(ctx, []syncproto.OpRef{r.By, r.Replaced}, v.State.Fates)
+		if err != nil {
+			return Saved{}, fmt.Errorf("endorsing %s: %w", t.Field.Name, err)
+		}
+		if len(both) == 2 && !slices.Contains(named, r.By) {
 			named = append(named, r.By)
 		}
 	}
@@ -297,13 +319,34 @@ func (c *Client) Remove(ctx context.Context, scope syncproto.ScopeID, e syncprot
 	if err != nil {
 		return Saved{}, err
 	}
-	return c.saveAll(ctx, scope, []Change{{Kind: syncproto.KindRemove, Entity: e, Field: v.State.Kind, Refers: contextOf(v)}})
+	refers, err := c.contextOf(ctx, v)
+	if err != nil {
+		return Saved{}, err
+	}
+	return c.saveAll(ctx, scope, []Change{{Kind: syncproto.KindRemove, Entity: e, Field: v.State.Kind, Refers: refers}})
 }
 
-// contextOf names the newest operation of every feed on a record, and what stands of its existence.
-func contextOf(v replica.RecordView) []syncproto.OpRef {
+// contextOf names the newest operation of every feed on a record, and what stands of its existence. What does not open
+// here, and what its feed says after it, nobody has seen.
+func (c *Client) contextOf(ctx context.Context, v replica.RecordView) ([]syncproto.OpRef, error) {
 	newest := map[uint64]syncproto.OpRef{}
 	at := map[uint64]uint64{}
+	unseen := map[uint64]uint64{} // by feed: the first that does not open here
+	for _, contribution := range v.Log {
+		for _, o := range contribution.Ops {
+			if !o.Kind.Settles() {
+				continue
+			}
+			ref := syncproto.OpRef{Changeset: contribution.Changeset, Index: o.Index}
+			locked, _, err := c.closed(ctx, ref, v.State.Fates[ref].Kind)
+			if err != nil {
+				return nil, err
+			}
+			if first, ok := unseen[contribution.Feed]; locked && (!ok || o.Seq < first) {
+				unseen[contribution.Feed] = o.Seq
+			}
+		}
+	}
 	var out []syncproto.OpRef
 	for _, contribution := range v.Log {
 		for _, o := range contribution.Ops {
@@ -314,6 +357,9 @@ func contextOf(v replica.RecordView) []syncproto.OpRef {
 					out = append(out, ref)
 				}
 			}
+			if first, ok := unseen[contribution.Feed]; ok && o.Seq >= first {
+				continue
+			}
 			if o.Kind.Settles() && o.Seq >= at[contribution.Feed] {
 				at[contribution.Feed], newest[contribution.Feed] = o.Seq, ref
 			}
@@ -322,7 +368,7 @@ func contextOf(v replica.RecordView) []syncproto.OpRef {
 	for _, feed := range slices.Sorted(maps.Keys(newest)) { // in one order: it is signed
 		out = append(out, newest[feed])
 	}
-	return out
+	return out, nil
 }
 
 // Restore brings a removed record back.

@@ -27,7 +27,8 @@ func SeenOf(f FieldView) []Seen {
 }
 
 // refers returns the operations that an edit of a field refers to: what the person saw or, where Target.Seen is nil,
-// what stands now; everybody's on a shared field, this person's own on a personal one.
+// what stands now; everybody's on a shared field, this person's own on a personal one. What does not open here is never
+// among them: see legible.
 func (c *Client) refers(ctx context.Context, t Target) ([]syncproto.OpRef, error) {
 	if t.Seen == nil {
 		return c.heads(ctx, t)
@@ -51,7 +52,14 @@ func (c *Client) refers(ctx context.Context, t Target) ([]syncproto.OpRef, error
 		}
 		out = append(out, at.ref)
 	}
-	return out, nil
+	if len(out) == 0 {
+		return nil, nil
+	}
+	v, err := c.rep.Record(ctx, t.Scope, t.Entity)
+	if err != nil {
+		return nil, err
+	}
+	return c.legible(ctx, out, v.State.Fates)
 }
 
 // place is where a statement that was seen is now: its row changes whenever the records are made anew.

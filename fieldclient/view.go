@@ -280,7 +280,7 @@ func (c *Client) statement(ctx context.Context, r replica.RecordView, ref syncpr
 			return st, err
 		}
 	}
-	if err := c.fill(ctx, &st, cs, l, spec); err != nil || st.Reason == "" {
+	if err := c.fill(ctx, &st, cs, l, spec, fate.Kind); err != nil || st.Reason == "" {
 		return st, err
 	}
 	veiled, err := c.veiled(ctx, r, ReasonField)
@@ -299,7 +299,7 @@ func (st *Statement) times(cs *syncproto.Changeset, index int) {
 }
 
 // fill adds the value, and the reason of a decision, which stands beside it in the same changeset.
-func (c *Client) fill(ctx context.Context, st *Statement, cs *syncproto.Changeset, l replica.Logged, spec *syncproto.FieldSpec) error {
+func (c *Client) fill(ctx context.Context, st *Statement, cs *syncproto.Changeset, l replica.Logged, spec *syncproto.FieldSpec, fate syncproto.FateKind) error {
 	raw, err := c.value(ctx, st.ref)
 	if err != nil {
 		return err
@@ -311,8 +311,11 @@ func (c *Client) fill(ctx context.Context, st *Statement, cs *syncproto.Changese
 			st.Value = "(sealed)"
 		}
 	}
-	st.Locked = raw == nil && st.Fate != syncproto.FateErased.String() && cs.Body.Form == syncproto.BodySealed
-	st.Gate = st.Locked && cs.Header.Key != nil && cs.Header.Key.Epoch == syncproto.GateEpoch
+	if raw == nil {
+		if st.Locked, st.Gate, err = c.closed(ctx, st.ref, fate); err != nil {
+			return err
+		}
+	}
 	if next := st.Index + 1; st.Kind == syncproto.KindResolve && next < len(cs.Ops) && cs.Ops[next].Field == ReasonField {
 		reason, err := c.value(ctx, syncproto.OpRef{Changeset: uint64(l.Row), Index: next})
 		if err != nil {

@@ -27,6 +27,7 @@ type checklistPage struct {
 	Behind    int
 	Paper     bool   // answers are being typed in from paper
 	Open      string // the id of the instance that stands open among many
+	Sealed    int    // changes of the visit that were sealed at the gate: whole instances may be among them
 	Refreshed *refreshed
 	Swap      bool // the rail takes the place of one that a page shows
 }
@@ -37,7 +38,7 @@ func (p *checklistPage) Next() int { return p.At + 1 }
 
 // railSection is one entry of the rail. Not looked at is not the same as incomplete.
 type railSection struct {
-	form.Section
+	fieldclient.ChecklistProgress
 	Number int
 	Here   bool
 	Looked bool
@@ -46,9 +47,9 @@ type railSection struct {
 // State names how far the section is.
 func (s railSection) State() string {
 	switch {
-	case s.Open == 0 && s.Empty == 0 && s.Answered+s.Silent > 0:
+	case s.Open == 0 && s.Empty == 0 && s.Answered+s.Silent+s.Sealed > 0:
 		return "done"
-	case s.Answered+s.Silent > 0:
+	case s.Answered+s.Silent+s.Sealed > 0:
 		return "begun"
 	case s.Looked:
 		return "looked"
@@ -147,6 +148,11 @@ func (a *ask) checklistPage(k *fieldclient.Checklist, url string) (*checklistPag
 	if p.Sections, p.Done, err = a.rail(k, all); err != nil {
 		return nil, nil, err
 	}
+	g, err := a.client.Gate(info.Scope)
+	if err != nil {
+		return nil, nil, err
+	}
+	p.Sealed = g.Sealed
 	p.Paper, err = a.paper(k)
 	return p, all, err
 }
@@ -184,6 +190,8 @@ func (a *ask) rail(k *fieldclient.Checklist, all []section) ([]railSection, int,
 				r.Silent++
 			case it.Value != "":
 				r.Answered++
+			case it.Mine.Sealed():
+				r.Sealed++
 			default:
 				r.Open++
 			}
@@ -192,6 +200,7 @@ func (a *ask) rail(k *fieldclient.Checklist, all []section) ([]railSection, int,
 			// A repeat as a whole is the sum of its instances.
 			if s.items == nil && (p.Ref == s.ref || strings.HasPrefix(string(p.Ref), string(s.ref)+"[") && !strings.Contains(string(p.Ref[len(s.ref):]), "/")) {
 				r.Answered, r.Silent, r.Open, r.Empty = r.Answered+p.Answered, r.Silent+p.Silent, r.Open+p.Open, r.Empty+p.Empty
+				r.Sealed += p.Sealed
 			}
 		}
 		if r.State() == "done" {
@@ -282,7 +291,7 @@ func checklistOne(a *ask) error {
 		return errNoPage
 	}
 	if n == 0 {
-		n = 1 + max(0, slices.IndexFunc(all, func(it fieldclient.Item) bool { return it.Value == "" && it.Silence == form.None }))
+		n = 1 + max(0, slices.IndexFunc(all, func(it fieldclient.Item) bool { return it.Value == "" && it.Silence == form.None && !it.Mine.Sealed() }))
 	}
 	if len(all) == 0 {
 		return a.to("%s/section/0", url)

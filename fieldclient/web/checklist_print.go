@@ -15,6 +15,7 @@ type checkPage struct {
 	Visit    syncproto.ScopeID
 	URL      string
 	Of       string // title of the checklist
+	Sealed   int    // answers that were sealed at the gate, and do not open here
 	Open     int    // questions without an answer, whether they need one or not
 	Sections []checkSection
 	Away     []fieldclient.AwayAnswer
@@ -47,7 +48,7 @@ func checklistCheck(a *ask) error {
 		return err
 	}
 	if len(progress) > 0 {
-		p.Open = progress[0].Open
+		p.Open, p.Sealed = progress[0].Open, progress[0].Sealed
 	}
 	empty, err := k.Empty(a.Context())
 	if err != nil {

@@ -32,6 +32,7 @@ type asked struct {
 	Closed  bool         // an instance of a repeat of which only Summary is shown
 	Summary string
 	Below   int // measurements in it that do not meet a norm
+	Sealed  int // answers in it that do not open here
 	Twice   []twice
 	Wrote   []syncproto.ChangesetID // by the request that is answered
 }
@@ -206,6 +207,8 @@ func (sh *shower) close(q *asked, items []fieldclient.Item) {
 			said = append(said, "–")
 		case it.Value != "":
 			said = append(said, worded(it.View, it.Value))
+		case it.Mine.Sealed():
+			q.Sealed++
 		}
 		if p := sh.problems[it.Ref]; p.Code != "" {
 			q.Problem = p.Code

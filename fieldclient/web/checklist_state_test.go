@@ -3,6 +3,7 @@ package web
 import (
 	"testing"
 
+	"kua/fieldclient"
 	"kua/fieldclient/form"
 )
 
@@ -11,7 +12,7 @@ func TestASectionWithAnEmptyRepeatIsNotDone(t *testing.T) {
 		s    form.Section
 		want string
 	}{{form.Section{Answered: 1, Empty: 1}, "begun"}, {form.Section{Answered: 1}, "done"}, {form.Section{Empty: 1}, "new"}} {
-		if got := (railSection{Section: c.s}).State(); got != c.want {
+		if got := (railSection{ChecklistProgress: fieldclient.ChecklistProgress{Section: c.s}}).State(); got != c.want {
 			t.Errorf("%+v is %s, want %s", c.s, got, c.want)
 		}
 	}

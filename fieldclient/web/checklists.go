@@ -28,6 +28,7 @@ type listCard struct {
 	Answered int
 	Silent   int
 	Open     int
+	Sealed   int
 	Away     bool   // the form's content has not come to this laptop
 	Subject  string // pseudonym of the interview that it belongs to
 }
@@ -88,7 +89,7 @@ func (a *ask) listCard(info fieldclient.ChecklistInfo, people []link) (listCard,
 	}
 	progress, err := k.Progress(a.Context())
 	if err == nil && len(progress) > 0 {
-		card.Answered, card.Silent, card.Open = progress[0].Answered, progress[0].Silent, progress[0].Open
+		card.Answered, card.Silent, card.Open, card.Sealed = progress[0].Answered, progress[0].Silent, progress[0].Open, progress[0].Sealed
 	}
 	return card, err
 }

@@ -17,6 +17,8 @@ type debriefPage struct {
 	All   bool // answers that nobody disputes are shown, too
 	Leads bool // this person may set the group's answer
 	Count int  // of what is not settled
+	// Sealed counts questions to which somebody's answer does not open here: nobody knows yet whether the members differ.
+	Sealed int
 
 	Followups []followupRow // what the team noted of earlier recommendations
 	Unchecked int           // of them nobody has noted anything
@@ -48,6 +50,8 @@ type side struct {
 	Text    string // the value as the form words it
 	Written int64  // Unix milliseconds by its author's clock
 	Number  int
+	Second  bool   // it stands beside another one of the same member
+	Take    string // how a form names it; see agreed
 }
 
 // Status is the silence, or "none".
@@ -78,11 +82,11 @@ func visitDebrief(a *ask) error {
 		if err != nil {
 			return err
 		}
-		list, unsettled, err := a.debriefList(k, p.All)
+		list, unsettled, sealed, err := a.debriefList(k, p.All)
 		if err != nil {
 			return err
 		}
-		p.Count += unsettled
+		p.Count, p.Sealed = p.Count+unsettled, p.Sealed+sealed
 		if len(list.Items) > 0 {
 			p.Lists = append(p.Lists, list)
 		}
@@ -90,28 +94,30 @@ func visitDebrief(a *ask) error {
 	return a.page("debrief", p)
 }
 
-func (a *ask) debriefList(k *fieldclient.Checklist, all bool) (debriefList, int, error) {
-	list := debriefList{Title: a.titleOf(k.Info())}
+func (a *ask) debriefList(k *fieldclient.Checklist, all bool) (list debriefList, unsettled, sealed int, err error) {
+	list.Title = a.titleOf(k.Info())
 	items, err := k.Group(a.Context())
 	if err != nil {
-		return list, 0, err
+		return list, 0, 0, err
 	}
-	unsettled := 0
 	for _, it := range items {
 		open := it.Standing == fieldclient.StandsDiffering || it.Standing == fieldclient.StandsContested
 		if open {
 			unsettled++
+		}
+		if slices.ContainsFunc(it.Said, func(s fieldclient.Said) bool { return s.Locked }) {
+			sealed++
 		}
 		if !open && (!all || len(it.Said) == 0) {
 			continue
 		}
 		d, err := a.debriefItem(k, it)
 		if err != nil {
-			return list, 0, err
+			return list, 0, 0, err
 		}
 		list.Items = append(list.Items, d)
 	}
-	return list, unsettled, nil
+	return list, unsettled, sealed, nil
 }
 
 func (a *ask) debriefItem(k *fieldclient.Checklist, it fieldclient.GroupItem) (debriefItem, error) {
@@ -122,7 +128,11 @@ func (a *ask) debriefItem(k *fieldclient.Checklist, it fieldclient.GroupItem) (d
 		return d, err
 	}
 	for i, s := range it.Said {
-		d.Sides = append(d.Sides, side{Said: s, Text: worded(it.View, s.Value), Written: answeredAt(record, s.Person), Number: i})
+		d.Sides = append(d.Sides, side{Said: s, Text: worded(it.View, s.Value), Written: answeredAt(record, s.Person), Number: i, Take: "said:" + s.Person.String()})
+		for _, o := range s.Also {
+			d.Sides = append(d.Sides, side{Said: fieldclient.Said{Person: s.Person, Name: s.Name, Value: o.Value, Silence: o.Silence}, Text: worded(it.View, o.Value),
+				Number: i, Second: true, Take: "also:" + s.Person.String() + ":" + o.Silence.String() + ":" + o.Value})
+		}
 	}
 	for _, s := range it.Agreed {
 		d.Agreed = append(d.Agreed, side{Said: s, Text: worded(it.View, s.Value)})
@@ -206,7 +216,8 @@ func debriefAgree(a *ask) error {
 	return a.to("/visits/%s/debrief", scope)
 }
 
-// agreed reads which answer was chosen: "said:PERSON" takes a member's, "silence:WORD" a silence, "other" what was typed.
+// agreed reads which answer was chosen: "said:PERSON" takes a member's, "also:PERSON:SILENCE:VALUE" one that stands beside
+// it, "silence:WORD" a silence, "other" what was typed.
 func (a *ask) agreed(it fieldclient.GroupItem) (value string, silence form.Silence, err error) {
 	how, what, _ := strings.Cut(a.field("take"), ":")
 	switch how {
@@ -214,6 +225,14 @@ func (a *ask) agreed(it fieldclient.GroupItem) (value string, silence form.Silen
 		for _, s := range it.Said {
 			if s.Person.String() == what {
 				return s.Value, s.Silence, nil
+			}
+		}
+	case "also":
+		for _, s := range it.Said {
+			for _, o := range s.Also {
+				if what == s.Person.String()+":"+o.Silence.String()+":"+o.Value {
+					return o.Value, o.Silence, nil
+				}
 			}
 		}
 	case "silence":

@@ -101,17 +101,18 @@ func (b *box) show(f *fieldclient.FieldView, me syncproto.PersonID) {
 		b.Seen = append(b.Seen, markOf(s))
 	}
 	b.Review = len(f.Review)
-	if f.Conflict {
-		b.Stand = f.Heads
-	}
 	if len(f.Heads) == 0 {
 		return
 	}
-	shown := f.Heads[0]
+	shown, differ := f.Heads[0], f.Conflict
 	for _, h := range f.Heads {
-		if h.Person == me {
+		if mine := h.Person == me; shown.Locked && !h.Locked || mine && (!h.Locked || shown.Locked) {
 			shown = h
 		}
+		differ = differ || h.Locked != f.Heads[0].Locked || f.Class == string(syncproto.Personal) && h.Value != f.Heads[0].Value
+	}
+	if differ {
+		b.Stand = f.Heads
 	}
 	b.Value, b.Saved, b.Locked, b.Gate, b.Veiled = shown.Value, shown.Written, shown.Locked, shown.Gate, shown.Veiled
 	b.Fixed = b.Fixed || b.Veiled

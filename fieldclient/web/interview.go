@@ -98,11 +98,10 @@ func (a *ask) interviewLevel(v fieldclient.View, p *interviewPage) error {
 		for _, h := range f.Heads {
 			if f.Name == "consent" {
 				said = append(said, h.Value)
-				p.Sealed = p.Sealed || h.Locked
 			}
 		}
 	}
-	if !p.Sealed {
+	if p.Sealed = v.Unknown("consent"); !p.Sealed {
 		p.Level = fieldclient.LowestConsent(said)
 	}
 	err = a.client.MayRecord(a.Context(), v.Scope, v.Entity)

@@ -14,6 +14,7 @@ type searchingPage struct {
 	Asked   bool
 	Current []foundRow
 	Old     []foundRow // replaced or removed since
+	Sealed  int        // changes that do not open here, and so are not searched
 }
 
 type foundRow struct {
@@ -40,6 +41,11 @@ func search(a *ask) error {
 		}
 		if err := a.found(p, found); err != nil {
 			return err
+		}
+		for _, s := range a.client.Replica().Scopes() {
+			if g, err := a.client.Gate(s.Scope); err == nil { // the registry has no gate
+				p.Sealed += g.Sealed
+			}
 		}
 	}
 	if a.htmx() {

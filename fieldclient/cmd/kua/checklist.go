@@ -238,7 +238,7 @@ type itemView struct {
 	Hint     string             `json:"hint,omitempty"`
 	Type     string             `json:"type"`
 	Value    string             `json:"value"`
-	Status   string             `json:"status"` // open, answered or a silence
+	Status   string             `json:"status"` // open, answered, sealed or a silence
 	Relevant bool               `json:"relevant"`
 	Required bool               `json:"required,omitempty"`
 	Invalid  bool               `json:"invalid,omitempty"`
@@ -250,8 +250,26 @@ type itemView struct {
 }
 
 func itemOf(names map[form.Ref]string, it fieldclient.Item) itemView {
-	return itemView{names[it.Ref], it.Ref, it.Label, it.Hint, it.Node.Type, it.Value, answerStatus(it.Value, it.Means), it.Relevant, it.Required, it.Invalid,
+	return itemView{names[it.Ref], it.Ref, it.Label, it.Hint, it.Node.Type, it.Value, itemStatus(it), it.Relevant, it.Required, it.Invalid,
 		it.Choices, it.Sources(), it.Mine, it.Others, it.Agreed}
+}
+
+// itemStatus is answerStatus of what this person says, which may not open here.
+func itemStatus(it fieldclient.Item) string {
+	if it.Value == "" && it.Silence == form.None && it.Mine.Sealed() {
+		return "sealed"
+	}
+	return answerStatus(it.Value, it.Means)
+}
+
+func saidStatus(s fieldclient.Said) string {
+	switch {
+	case s.Sealed() && s.Gate:
+		return "sealed at the gate"
+	case s.Sealed():
+		return "sealed: its key is not here"
+	}
+	return answerStatus(s.Value, s.Silence)
 }
 
 func answerStatus(value string, silence form.Silence) string {

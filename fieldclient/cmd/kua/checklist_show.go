@@ -64,7 +64,7 @@ func writeSaid(w io.Writer, all []fieldclient.Said) {
 		if s.Name == "" {
 			continue
 		}
-		fmt.Fprintf(w, "    %s: %s %s", s.Name, answerStatus(s.Value, s.Silence), s.Value)
+		fmt.Fprintf(w, "    %s: %s %s", s.Name, saidStatus(s), s.Value)
 		if len(s.Sources) > 0 {
 			fmt.Fprintf(w, " [%s]", strings.Join(s.Sources, ", "))
 		}
@@ -73,7 +73,13 @@ func writeSaid(w io.Writer, all []fieldclient.Said) {
 		}
 		fmt.Fprintln(w)
 		for _, o := range s.Also {
-			fmt.Fprintf(w, "      also, from another laptop: %s %s\n", answerStatus(o.Value, o.Silence), o.Value)
+			fmt.Fprintf(w, "      also, from another laptop or from the gate: %s %s\n", answerStatus(o.Value, o.Silence), o.Value)
+		}
+		if s.Gate && !s.Sealed() {
+			fmt.Fprintln(w, "      also, sealed at the gate: an answer that does not open here")
+		}
+		for _, part := range s.Closed {
+			fmt.Fprintf(w, "      sealed: %s\n", part)
 		}
 		for _, text := range []string{s.Note, s.Minority} {
 			if text != "" {
@@ -133,7 +139,11 @@ func (a *app) checklistProgress(p *chosen) *cobra.Command {
 						fmt.Fprintf(w, "%s%-50s none yet: `kua checklist add %s`\n", strings.Repeat("  ", s.Depth), label, names[s.Ref])
 						continue
 					}
-					fmt.Fprintf(w, "%s%-50s answered %d, silent %d, open %d\n", strings.Repeat("  ", s.Depth), label, s.Answered, s.Silent, s.Open)
+					fmt.Fprintf(w, "%s%-50s answered %d, silent %d, open %d", strings.Repeat("  ", s.Depth), label, s.Answered, s.Silent, s.Open)
+					if s.Sealed > 0 {
+						fmt.Fprintf(w, ", sealed %d", s.Sealed)
+					}
+					fmt.Fprintln(w)
 				}
 			})
 		})
