@@ -19,9 +19,10 @@ func TestAnAnswerIsOfItsQuestionsType(t *testing.T) {
 		err   error
 	}{
 		{"i", "12", "12", nil}, {"i", " -007 ", "-7", nil}, {"i", "1.5", "", ErrBadValue}, {"i", "x", "", ErrBadValue}, {"i", "99999999999999999999", "", ErrBadValue}, {"i", "", "", nil},
-		{"n", "1.50", "1.50", nil}, {"n", ".5", ".5", nil}, {"n", "1e5", "", ErrBadValue}, {"n", "NaN", "", ErrBadValue}, {"n", "1,5", "", ErrBadValue}, {"n", "1.2.3", "", ErrBadValue},
+		{"n", "1.50", "1.50", nil}, {"n", ".5", "0.5", nil}, {"n", "-.5", "-0.5", nil}, {"n", "1.", "1", nil}, {"n", "+007.50", "7.50", nil}, {"n", "-0.0", "0.0", nil}, {"n", "000", "0", nil}, {"n", ".", "", ErrBadValue}, {"n", "1-2", "", ErrBadValue}, {"n", "1e5", "", ErrBadValue}, {"n", "NaN", "", ErrBadValue}, {"n", "1,5", "", ErrBadValue}, {"n", "1.2.3", "", ErrBadValue},
 		{"d", "2026-02-28", "2026-02-28", nil}, {"d", "2026-02-30", "", ErrBadValue}, {"d", "28.02.2026", "", ErrBadValue},
 		{"t", "14:30", "14:30", nil}, {"t", "14:30:00.000+05:00", "14:30:00.000+05:00", nil}, {"t", "25:00", "", ErrBadValue},
+		{"t", "9:30", "09:30", nil}, {"t", "9:30:00,5", "09:30:00.5", nil}, {"t", "09:30+15:00", "", ErrBadValue}, {"dt", "2026-11-24T9:30", "2026-11-24T09:30", nil}, {"dt", "2026-11-24T9:30:00,25+05:00", "2026-11-24T09:30:00.25+05:00", nil},
 		{"dt", "2026-02-28T14:30:00Z", "2026-02-28T14:30:00Z", nil}, {"dt", "2026-02-28", "", ErrBadValue},
 		{"p", "51.1 71.4", "51.1 71.4", nil}, {"p", "51.1 71.4 0 5", "51.1 71.4 0 5", nil}, {"p", "91 0", "", ErrBadValue}, {"p", "51", "", ErrBadValue}, {"p", "NaN 1", "", ErrBadValue},
 		{"tr", "1 2;3 4;", "1 2;3 4;", nil}, {"tr", "1 2;x", "", ErrBadValue}, {"s", " as is ", " as is ", nil},
@@ -48,6 +49,25 @@ func TestAnAnswerIsOfItsQuestionsType(t *testing.T) {
 	for _, ref := range []Ref{"", "x", "/", "//", "/data[2]/i", "/data/g[0]/q", "/data/g[-1]", "/other/i"} {
 		if _, err := in.Set(ref, "1"); !errors.Is(err, ErrNoPlace) {
 			t.Errorf("Set(%q): %v", ref, err)
+		}
+	}
+}
+
+// What is taken as an answer and read by no expression would be a silent nothing in every figure made of it.
+func TestEveryMomentThatIsTakenIsReadByExpressions(t *testing.T) {
+	in := begin(t, "type | name | label | calculation", "date|d|D", "time|t|T", "dateTime|dt|DT", "calculate|rd||decimal-date-time(${d})", "calculate|rt||decimal-time(${t})", "calculate|rdt||decimal-date-time(${dt})")
+	for _, hour := range []string{"9", "09", "0", "23"} {
+		for _, rest := range []string{":30", ":30:05", ":30:05.5", ":30:05,5", ":3", ":30:5", ":30:05.", ":30:05.1234567891"} {
+			for _, zone := range []string{"", "Z", "+05:00", "-11:30", "+14:00", "+15:00", "+24:00", "+5:00", "z"} {
+				for name, value := range map[Ref]string{"t": hour + rest + zone, "dt": "2026-11-24T" + hour + rest + zone} {
+					if _, err := in.Set("/data/"+name, value); err != nil {
+						continue
+					}
+					if v, _ := in.View("/data/r" + name); v.Value == "" || v.Value == "NaN" {
+						t.Errorf("%s = %q is taken and read as %q", name, value, v.Value)
+					}
+				}
+			}
 		}
 	}
 }

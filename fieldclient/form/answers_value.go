@@ -84,13 +84,9 @@ func (in *Instance) chosen(it *item, value string) (string, error) {
 	return strings.Join(names, " "), nil
 }
 
+// ofType checks a value against the type of an answer, and writes it the one way in which expressions and norms read it.
 func ofType(data, value string) (string, error) {
 	bad := func(want string) (string, error) { return "", fmt.Errorf("%w: want %s", ErrBadValue, want) }
-	layouts := map[string][]string{
-		"date":     {"2006-01-02"},
-		"time":     {"15:04:05.999999999Z07:00", "15:04:05.999999999", "15:04Z07:00", "15:04"},
-		"dateTime": {"2006-01-02T15:04:05.999999999Z07:00", "2006-01-02T15:04:05.999999999", "2006-01-02T15:04Z07:00", "2006-01-02T15:04"},
-	}[data]
 	switch data {
 	case "int":
 		n, err := strconv.ParseInt(value, 10, 64)
@@ -99,13 +95,15 @@ func ofType(data, value string) (string, error) {
 		}
 		return strconv.FormatInt(n, 10), nil
 	case "decimal":
-		if strings.Trim(value, "+-.0123456789") != "" {
+		if !isDecimal(value) {
 			return bad("a number such as 12.5")
 		}
-		if _, err := strconv.ParseFloat(value, 64); err != nil {
-			return bad("a number such as 12.5")
+		return plainDecimal(value), nil
+	case "date", "time", "dateTime":
+		if !isMoment(data, value) {
+			return bad("a " + data + " such as " + map[string]string{"date": "2026-11-24", "time": "14:30:00", "dateTime": "2026-11-24T14:30:00"}[data])
 		}
-		return strings.TrimPrefix(value, "+"), nil
+		return plainMoment(value), nil
 	case "geopoint":
 		if !isPoint(value) {
 			return bad("a place such as 51.16 71.47 0 5: latitude, longitude, altitude, accuracy")
@@ -117,15 +115,65 @@ func ofType(data, value string) (string, error) {
 			}
 		}
 	}
-	for _, l := range layouts {
-		if _, err := time.Parse(l, value); err == nil {
-			return value, nil
-		}
-	}
-	if layouts != nil {
-		return bad("a " + data + " such as " + map[string]string{"date": "2026-11-24", "time": "14:30:00", "dateTime": "2026-11-24T14:30:00"}[data])
-	}
 	return value, nil
+}
+
+func isDecimal(s string) bool {
+	_, err := strconv.ParseFloat(s, 64)
+	return err == nil && strings.Trim(s, "+-.0123456789") == ""
+}
+
+// plainDecimal writes a decimal number with a digit on both sides of its point, if it has one. The digits behind the
+// point stay: they say how exactly something was measured.
+func plainDecimal(s string) string {
+	sign := ""
+	if strings.HasPrefix(s, "-") && strings.ContainsAny(s, "123456789") {
+		sign = "-"
+	}
+	whole, part, _ := strings.Cut(strings.TrimLeft(s, "+-"), ".")
+	if whole = strings.TrimLeft(whole, "0"); whole == "" {
+		whole = "0"
+	}
+	if part != "" {
+		part = "." + part
+	}
+	return sign + whole + part
+}
+
+// momentLayouts are what a date, a time and both may be written as; each reads an hour of one digit and a comma before
+// the parts of a second too.
+var momentLayouts = map[string][]string{
+	"date":     {"2006-01-02"},
+	"time":     {"15:04:05Z07:00", "15:04:05", "15:04Z07:00", "15:04"},
+	"dateTime": {"2006-01-02T15:04:05Z07:00", "2006-01-02T15:04:05", "2006-01-02T15:04Z07:00", "2006-01-02T15:04"},
+}
+
+func isMoment(data, s string) bool {
+	const farthest = 15 * 3600 // seconds from UTC that no zone reaches, and no expression reads
+	return slices.ContainsFunc(momentLayouts[data], func(layout string) bool {
+		t, err := time.Parse(layout, s)
+		if err != nil {
+			return false
+		}
+		_, offset := t.Zone()
+		return -farthest < offset && offset < farthest
+	})
+}
+
+// plainMoment writes an hour with two digits and the parts of a second behind a point.
+func plainMoment(s string) string {
+	day, clock, both := strings.Cut(s, "T")
+	if !both {
+		day, clock = "", s
+	}
+	if strings.Index(clock, ":") == 1 {
+		clock = "0" + clock
+	}
+	clock = strings.Replace(clock, ",", ".", 1)
+	if both {
+		return day + "T" + clock
+	}
+	return clock
 }
 
 func isPoint(s string) bool {
