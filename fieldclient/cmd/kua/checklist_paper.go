@@ -41,7 +41,7 @@ func (a *app) checklistFill(p *chosen) *cobra.Command {
 		return a.on(ctx, p, func(_ *fieldclient.Client, k *fieldclient.Checklist) error {
 			var done []filled
 			var broken error
-			failed := false
+			failed, saved, stopped := false, 0, 0
 			for i, line := range strings.Split(text, "\n") {
 				if line = strings.TrimRight(line, "\r"); strings.TrimSpace(line) == "" {
 					continue
@@ -51,18 +51,20 @@ func (a *app) checklistFill(p *chosen) *cobra.Command {
 				if err := fillLine(ctx, k, id, value, tab, paper); err != nil {
 					f.Error, failed = err.Error(), true
 					if !ofThisLine(err) {
-						broken = err
+						broken, stopped = err, i+1
 					}
+				} else {
+					saved++
 				}
 				if done = append(done, f); broken != nil {
 					break
 				}
 			}
 			if err := a.print(done, func(w io.Writer) { writeFilled(w, done) }); err != nil || broken != nil { // what is saved is said in any case
-				return errors.Join(err, broken)
+				return &partly{saved, stopped, errors.Join(err, broken)}
 			}
 			if failed {
-				return fmt.Errorf("%w (%w)", errLines, errUsage)
+				return &partly{saved, 0, fmt.Errorf("%w (%w)", errLines, errUsage)}
 			}
 			return nil
 		})

@@ -54,6 +54,7 @@ var catalogue = []advice{
 	{fieldclient.ErrNoUse, exitRefused, untouched, "If the person allows it now, change their consent first. What does not show or hear them is kept without the link."},
 	{fieldclient.ErrOneSource, exitRefused, untouched, "Name two kinds of source first: `kua set FINDING sources observation,document`. Or call it alleged or observed."},
 	{fieldclient.ErrTemplateAway, exitFailure, untouched, "Sync, or import a courier bundle that was exported with --all, and try again."},
+	{fieldclient.ErrNoReason, exitUsage, untouched, "Run it again with --reason: the debrief and the report say why the group changed its mind."},
 	{fieldclient.ErrOtherForm, exitUsage, untouched, "Name a template of the same form: `kua template list`."},
 	{errIncomplete, exitFailure, "All that you have answered is saved.", "Answer what is listed, or say why it stays open with --status."},
 	{errForm, exitFailure, untouched, "Correct the form in a spreadsheet program, row by row as listed, and run it again."},
@@ -82,8 +83,35 @@ var wire = map[syncproto.Code]advice{
 
 var elsewise = advice{exit: exitFailure, safe: "What was saved before is safe.", do: "Read the reason above. `kua doctor` checks this laptop; `kua verify` checks everything that it holds."}
 
+// partly says that a command saved some of its lines before or beside what went wrong.
+type partly struct {
+	saved   int
+	stopped int // the line at which it stopped; 0 where it went through to the end
+	err     error
+}
+
+func (p *partly) Error() string { return p.err.Error() }
+func (p *partly) Unwrap() error { return p.err }
+
+// advice says what was saved; what to do about the error itself is as it is elsewhere.
+func (p *partly) advice() advice {
+	ad := adviceFor(p.err)
+	if p.stopped > 0 {
+		ad.safe = fmt.Sprintf("%d lines are saved. Line %d and those behind it are not.", p.saved, p.stopped)
+		ad.do += fmt.Sprintf(" Then run it again with the lines from %d on.", p.stopped)
+		return ad
+	}
+	ad.safe = fmt.Sprintf("%d lines are saved. Those that are listed above are not.", p.saved)
+	ad.do = "Correct the lines that are listed, and run it again with them alone."
+	return ad
+}
+
 // adviceFor finds what to tell a person.
 func adviceFor(err error) advice {
+	var some *partly
+	if errors.As(err, &some) && some.saved > 0 {
+		return some.advice()
+	}
 	if i := slices.IndexFunc(catalogue, func(ad advice) bool { return errors.Is(err, ad.is) }); i >= 0 {
 		return catalogue[i]
 	}

@@ -9,6 +9,9 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"regexp"
+	"slices"
+	"strings"
 	"syscall"
 
 	"github.com/spf13/cobra"
@@ -27,7 +30,7 @@ func run(args []string, in *os.File, out, problems io.Writer) int {
 	defer stop()
 	a := newApp(in, out, problems)
 	root := a.root()
-	root.SetArgs(args)
+	root.SetArgs(negativeLast(args))
 	err := root.ExecuteContext(ctx)
 	switch {
 	case err == nil:
@@ -58,6 +61,24 @@ func (a *app) root() *cobra.Command {
 	root.PersistentFlags().BoolVarP(&a.quiet, "quiet", "q", false, "where something is made, print only its id")
 	root.PersistentFlags().BoolVar(&a.json, "json", false, "print one JSON document on standard output")
 	return root
+}
+
+// negative is a number below zero, which the flags' grammar would take for a row of flags.
+var negative = regexp.MustCompile(`^-[0-9]+([.,][0-9]+)?$`)
+
+// negativeLast lets a last negative number be a value, as in `kua checklist answer COL-04/temperature -5 --note cold`: it
+// goes behind "--", where no flag can be. One right behind a flag is that flag's.
+func negativeLast(args []string) []string {
+	for i, s := range args {
+		if s == "--" {
+			break
+		}
+		if i > 0 && negative.MatchString(s) && !strings.HasPrefix(args[i-1], "-") {
+			out := append(slices.Clone(args[:i]), args[i+1:]...)
+			return append(out, "--", s)
+		}
+	}
+	return args
 }
 
 // errUsage marks what was typed wrongly.

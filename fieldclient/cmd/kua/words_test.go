@@ -86,3 +86,30 @@ func TestAPrefixNamesOneThingOrIsRefused(t *testing.T) {
 		t.Errorf("the candidates are not listed: %v", err)
 	}
 }
+
+func TestANegativeNumberIsAValue(t *testing.T) {
+	for in, want := range map[string]string{
+		"checklist answer COL-04/temperature -5":               "checklist answer COL-04/temperature -- -5",
+		"checklist answer COL-04/temperature -5.5 --note cold": "checklist answer COL-04/temperature --note cold -- -5.5",
+		"checklist answer --note -5 COL-04/temperature 3":      "checklist answer --note -5 COL-04/temperature 3",
+		"checklist answer COL-04/temperature -- -5":            "checklist answer COL-04/temperature -- -5",
+		"checklist answer COL-05 met -q":                       "checklist answer COL-05 met -q",
+	} {
+		if got := strings.Join(negativeLast(strings.Fields(in)), " "); got != want {
+			t.Errorf("%s is read as %s, want %s", in, got, want)
+		}
+	}
+}
+
+func TestWhatWasSavedBesideAnErrorIsSaid(t *testing.T) {
+	lines := fmt.Errorf("%w (%w)", errLines, errUsage)
+	for want, err := range map[string]error{
+		"3 lines are saved. Those that are listed above are not.": &partly{3, 0, lines},
+		"2 lines are saved. Line 7 and those behind it are not.":  &partly{2, 7, vault.ErrDamaged},
+		untouched: &partly{0, 0, lines},
+	} {
+		if ad := adviceFor(err); ad.safe != want {
+			t.Errorf("%q, want %q", ad.safe, want)
+		}
+	}
+}
