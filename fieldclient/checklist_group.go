@@ -2,8 +2,10 @@ package fieldclient
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
+	"strings"
 
 	"kua/fieldclient/form"
 	"kua/syncproto"
@@ -158,8 +160,11 @@ func (k *Checklist) everybody() *sheet {
 	return k.group
 }
 
+// ErrNoReason says that what was agreed is replaced only with a reason.
+var ErrNoReason = errors.New("another answer was agreed before: replacing it needs a reason")
+
 // Agree sets the group's answer to a question of Group, as its leader: a value, or with silence a silence. seen is what
-// was shown as agreed before, which the new answer replaces with the reason; what nobody has seen stays and shows as a
+// was shown as agreed before, which the new answer replaces with the reason, or not at all (ErrNoReason); what nobody has seen stays and shows as a
 // conflict. Minority views stay. ref may be a lasting place: others' instances that came in meanwhile do not move it.
 func (k *Checklist) Agree(ctx context.Context, ref form.Ref, value string, silence form.Silence, reason string, seen []Seen) (saved Saved, err error) {
 	k.mu.Lock()
@@ -223,6 +228,9 @@ func (p *pending) agree(record syncproto.EntityID, value []byte, reason string, 
 	if len(refers) == 0 {
 		p.changes = append(p.changes, Change{Kind: syncproto.KindSet, Entity: record, Field: f.ID, Flags: f.Flags(), Value: value})
 		return nil
+	}
+	if strings.TrimSpace(reason) == "" {
+		return ErrNoReason
 	}
 	note, err := syncproto.EncodeMessage(reason)
 	if err != nil {

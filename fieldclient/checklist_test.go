@@ -297,6 +297,9 @@ func TestWhatTheGroupAgreedIsReplacedOnlyAsSeen(t *testing.T) {
 	if both.Standing != StandsContested || len(both.Agreed) != 2 {
 		t.Fatalf("two agreed answers stand as %s: %v", both.Standing, both.Agreed)
 	}
+	if _, err := s.on(s.leader).Agree(t.Context(), both.Ref, "damp", form.None, " ", both.Seen); !errors.Is(err, ErrNoReason) {
+		t.Errorf("an agreed answer was replaced without a reason: %v", err)
+	}
 	if _, err := s.on(s.leader).Agree(t.Context(), both.Ref, "damp", form.None, "smelled again", both.Seen); err != nil {
 		t.Fatal(err)
 	}
