@@ -67,6 +67,24 @@ func (k *Checklist) Group(ctx context.Context) ([]GroupItem, error) {
 	return out, nil
 }
 
+// Computed gives the figures that the form computes of the group's answers and that norms are compared with, such as the
+// floor area for each person.
+func (k *Checklist) Computed(ctx context.Context) ([]Item, error) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if err := k.refresh(ctx); err != nil {
+		return nil, err
+	}
+	sh := k.everybody()
+	var out []Item
+	for _, p := range sh.in.All() {
+		if p.Node.Kind == form.KindQuestion && p.Node.Control == "" && p.Relevant && p.Value != "" && kuaCell(p.Node, "measure") != "" {
+			out = append(out, k.item(sh, p))
+		}
+	}
+	return out, nil
+}
+
 func (k *Checklist) groupItem(v form.View, s *saidItem) GroupItem {
 	it := GroupItem{View: v, Key: k.keys.key[v.Node], Standing: StandsOpen, Seen: []Seen{}, silences: k.keys.silences[v.Node]}
 	if s == nil {

@@ -25,6 +25,14 @@ type Item struct {
 	Agreed  []Said             // the group's answer; several where leaders differ
 	Medical bool               // for health experts only, and this person is none
 	Row     RowInfo            // of an instance of a repeat
+
+	kinds []kindSaid // what is said of the kind of that which is measured
+}
+
+// kindSaid is the answer to a question beside a measurement, with the choices that were offered.
+type kindSaid struct {
+	value   string
+	offered []string
 }
 
 // RowInfo says whose an instance of a repeat is.
@@ -48,12 +56,36 @@ func (it *Item) Sources() []string {
 	return []string{"observation", "interview", "document", "management"}
 }
 
-// Compare holds a measurement against the norms of its measure; nothing where the item measures nothing or is open.
+// Compare holds a measurement against the norms of its measure, without those for rooms of another kind than the one
+// answered beside it; nothing where the item measures nothing or is open.
 func (it *Item) Compare(norms []checklists.Norm) []checklists.Comparison {
 	if it.Measure() == "" || it.Value == "" {
 		return nil
 	}
-	return checklists.Compare(it.Measure(), it.Value, norms)
+	fit := slices.DeleteFunc(slices.Clone(norms), func(n checklists.Norm) bool {
+		return slices.ContainsFunc(it.kinds, func(k kindSaid) bool { return !n.For(k.value, k.offered) })
+	})
+	return checklists.Compare(it.Measure(), it.Value, fit)
+}
+
+// kindsBeside gives what is answered by choosing beside a measurement.
+func (k *Checklist) kindsBeside(sh *sheet, p form.Part) (out []kindSaid) {
+	for _, n := range p.Node.Parent.Children {
+		list, ok := k.t.List(n.List)
+		if !ok || n.Type != "select_one" {
+			continue
+		}
+		v, err := sh.in.View(parentRef(p.Ref) + form.Ref("/"+n.Name))
+		if err != nil || v.Value == "" || !v.Relevant {
+			continue
+		}
+		said := kindSaid{value: v.Value}
+		for _, c := range list.Choices {
+			said.offered = append(said.offered, c.Name)
+		}
+		out = append(out, said)
+	}
+	return out
 }
 
 // Section gives what stands directly in a section of this person's form; see form.Instance.Parts. The form as a whole
@@ -114,6 +146,9 @@ func (k *Checklist) item(sh *sheet, p form.Part) Item {
 		return it
 	}
 	it.Lasting = at.lasting
+	if it.Measure() != "" {
+		it.kinds = k.kindsBeside(sh, p)
+	}
 	if r := k.rows[at.row]; p.Node.Kind == form.KindRepeat && r != nil {
 		m, _ := k.c.rep.Roster().Member(r.by[0])
 		it.Row = RowInfo{r.id, r.by[0], m.Name, r.addedBy(k.me) && !counted(p.Node)}

@@ -26,10 +26,11 @@ const (
 
 // Norm is a figure that measurements are compared with, for as long as it is in force.
 type Norm struct {
-	Key       string // measure, source and whom it applies to, parted by slashes, such as m2_per_person/CPT/shared
-	Measure   string // as in the column kua::measure
-	Source    string // CPT, UN or KZ
-	Applies   string // shared, single, men, women, minors, medical, all, …
+	Key       string   // measure, source and whom it applies to, parted by slashes, such as m2_per_person/CPT/shared
+	Measure   string   // as in the column kua::measure
+	Source    string   // CPT, UN or KZ
+	Applies   string   // shared, single, men, women, minors, medical, all, …
+	Kinds     []string // of rooms that it is for, as questions about the kind of a room have them; empty for all
 	Bound     Bound
 	Value     string    // a decimal number
 	Unit      string    // m², m, h
@@ -81,7 +82,7 @@ func NewNorm(key, value, unit, from, to, reference string) (Norm, error) {
 			n.Bound = own.Bound
 		}
 		if own.Key == key {
-			n.Label = own.Label
+			n.Label, n.Kinds = own.Label, own.Kinds
 			break
 		}
 	}
@@ -98,7 +99,7 @@ func embedded() []Norm {
 		for i, cell := range strings.Split(line, "\t") {
 			row[head[i]] = cell
 		}
-		n := Norm{Key: row["key"], Measure: row["measure"], Source: row["source"], Applies: row["applies"], Bound: Bound(row["bound"]), Value: row["value"],
+		n := Norm{Key: row["key"], Measure: row["measure"], Source: row["source"], Applies: row["applies"], Kinds: strings.Fields(row["kinds"]), Bound: Bound(row["bound"]), Value: row["value"],
 			Unit: row["unit"], Reference: row["reference"], Confirmed: row["confirmed"] == "yes",
 			Label: Title{KK: row["label::Қазақша (kk)"], RU: row["label::Русский (ru)"], EN: row["label::English (en)"]}}
 		n.From, _ = time.Parse(day, row["from"])
@@ -158,6 +159,19 @@ func NormsOn(when time.Time, more []Norm) []Norm {
 func dayOf(t time.Time) time.Time {
 	y, m, d := t.Date()
 	return time.Date(y, m, d, 0, 0, 0, 0, time.UTC)
+}
+
+// In gives whom the norm is about in a language: kk, ru or en.
+func (n *Norm) In(language string) string {
+	return cmp.Or(map[string]string{"kk": n.Label.KK, "ru": n.Label.RU, "en": n.Label.EN}[language], n.Applies)
+}
+
+// For reports whether the norm is one for what was measured: kind is the kind of room that was answered among those
+// offered. Where nothing is known of it, or none of the norm's kinds was offered, it is.
+func (n *Norm) For(kind string, offered []string) bool {
+	asked := slices.ContainsFunc(n.Kinds, func(k string) bool { return slices.Contains(offered, k) })
+	known := slices.Contains(offered, kind) && kind != "other"
+	return !asked || !known || slices.Contains(n.Kinds, kind)
 }
 
 // Comparison is a measurement held against one norm.

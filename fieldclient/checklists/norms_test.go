@@ -162,3 +162,30 @@ func TestNoFigureOfANormStandsInAHint(t *testing.T) {
 		}
 	}
 }
+
+func TestANormForAnotherKindOfRoomIsNotThisRooms(t *testing.T) {
+	offered := []string{"shared", "single", "dormitory", "other"}
+	for kind, want := range map[string]string{"shared": "shared", "dormitory": "shared", "single": "single police-overnight", "": "shared single police-overnight", "other": "shared single police-overnight"} {
+		var got []string
+		for _, n := range NormsOn(on(t, "2026-11-24"), nil) {
+			if n.Measure == "m2_per_person" && n.Source == "CPT" && n.For(kind, offered) {
+				got = append(got, n.Applies)
+			}
+		}
+		if strings.Join(got, " ") != want {
+			t.Errorf("%q has %v, want %s", kind, got, want)
+		}
+	}
+}
+
+// An earlier visit is not judged by a rule that came later, and what a norm says is what it is about.
+func TestAnEarlierVisitIsNotJudgedByALaterRule(t *testing.T) {
+	for day, want := range map[string]int{"2017-11-30": 0, "2017-12-01": 3} {
+		if got := figures(NormsOn(on(t, day), nil), "hours_arrest_to_court"); len(got) != want {
+			t.Errorf("on %s there are %v", day, got)
+		}
+	}
+	if got := figures(NormsOn(on(t, "2026-11-24"), nil), "hours_arrest_to_lawyer"); got != nil {
+		t.Errorf("the first meeting with a lawyer is held against %v", got)
+	}
+}

@@ -159,11 +159,7 @@ func shows(it fieldclient.Item) bool {
 // compare holds what is measured against the norms of the visit's day.
 func (sh *shower) compare(it fieldclient.Item) (out []comparison) {
 	for _, c := range it.Compare(sh.norms) {
-		label := map[string]string{"kk": c.Norm.Label.KK, "ru": c.Norm.Label.RU, "en": c.Norm.Label.EN}[sh.language]
-		if label == "" {
-			label = c.Norm.Applies
-		}
-		out = append(out, comparison{c, label})
+		out = append(out, comparison{c, c.Norm.In(sh.language)})
 	}
 	return out
 }

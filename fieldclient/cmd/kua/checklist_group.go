@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"kua/fieldclient"
+	"kua/fieldclient/checklists"
 	"kua/fieldclient/form"
 )
 
@@ -21,14 +22,15 @@ type groupView struct {
 	Standing string             `json:"standing"`
 	Said     []fieldclient.Said `json:"said"`
 	Agreed   []fieldclient.Said `json:"agreed"`
+	Value    string             `json:"value,omitempty"` // of what is computed
 }
 
 func (a *app) checklistGroup(p *chosen) *cobra.Command {
 	var all bool
 	c := &cobra.Command{Use: "group", Short: "Show where the members' answers differ, side by side"}
-	c.Flags().BoolVar(&all, "all", false, "show the other questions, too")
+	c.Flags().BoolVar(&all, "all", false, "show the other questions, too, and what follows from the group's measurements")
 	return a.command(c, func(ctx context.Context, _ []string) error {
-		return a.on(ctx, p, func(_ *fieldclient.Client, k *fieldclient.Checklist) error {
+		return a.on(ctx, p, func(c *fieldclient.Client, k *fieldclient.Checklist) error {
 			items, err := k.Group(ctx)
 			if err != nil {
 				return err
@@ -36,11 +38,22 @@ func (a *app) checklistGroup(p *chosen) *cobra.Command {
 			list := []groupView{}
 			for i, it := range items {
 				if all || it.Standing == fieldclient.StandsDiffering || it.Standing == fieldclient.StandsContested {
-					list = append(list, groupView{groupName(items, i), it.Ref, it.Label, string(it.Standing), it.Said, it.Agreed})
+					list = append(list, groupView{groupName(items, i), it.Ref, it.Label, string(it.Standing), it.Said, it.Agreed, ""})
 				}
 			}
+			computed, norms, err := computedIn(ctx, c, k, all)
+			if err != nil {
+				return err
+			}
+			for _, it := range computed {
+				list = append(list, groupView{it.Key, it.Ref, it.Label, "computed", []fieldclient.Said{}, []fieldclient.Said{}, it.Value})
+			}
 			return a.print(list, func(w io.Writer) {
-				for _, it := range list {
+				for _, it := range computed {
+					fmt.Fprintf(w, "%s  %s (%s)\n", it.Key, it.Value, it.Ref)
+					comparisons(w, norms, it, p.lang)
+				}
+				for _, it := range list[:len(list)-len(computed)] {
 					fmt.Fprintf(w, "%s  %s: %s\n", it.ID, it.Standing, it.Label)
 					writeSaid(w, it.Said)
 					writeAgreed(w, it.Agreed)
@@ -84,6 +97,18 @@ func (a *app) checklistAgree(p *chosen) *cobra.Command {
 			return a.say(saved, "Agreed. Answers that differ stay as they are, as minority views.")
 		})
 	})
+}
+
+func computedIn(ctx context.Context, c *fieldclient.Client, k *fieldclient.Checklist, wanted bool) ([]fieldclient.Item, []checklists.Norm, error) {
+	if !wanted {
+		return nil, nil, nil
+	}
+	norms, err := c.Norms(ctx, k.Info().Scope)
+	if err != nil {
+		return nil, nil, err
+	}
+	items, err := k.Computed(ctx)
+	return items, norms, err
 }
 
 // groupName is what groupItemNamed finds an item by.

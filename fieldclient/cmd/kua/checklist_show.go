@@ -31,9 +31,13 @@ func (a *app) checklistShow(p *chosen) *cobra.Command {
 				if err != nil {
 					return err
 				}
+				norms, err := c.Norms(ctx, k.Info().Scope)
+				if err != nil {
+					return err
+				}
 				return a.print(itemOf(names, it), func(w io.Writer) {
 					writeItem(w, names, it)
-					comparisons(ctx, w, c, k, it)
+					comparisons(w, norms, it, p.lang)
 					writeSaid(w, append([]fieldclient.Said{it.Mine}, it.Others...))
 					writeAgreed(w, it.Agreed)
 				})

@@ -8,6 +8,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"kua/fieldclient"
+	"kua/fieldclient/checklists"
 	"kua/syncproto"
 )
 
@@ -78,17 +79,22 @@ func (a *app) normSet() *cobra.Command {
 	})
 }
 
-// comparisons writes how a measurement stands to each norm.
-func comparisons(ctx context.Context, w io.Writer, c *fieldclient.Client, k *fieldclient.Checklist, it fieldclient.Item) {
-	norms, err := c.Norms(ctx, k.Info().Scope)
-	if err != nil {
-		return
-	}
-	for _, cmp := range it.Compare(norms) {
+// comparisons writes how a measurement stands to each norm, in the language of the questions.
+func comparisons(w io.Writer, norms []checklists.Norm, it fieldclient.Item, lang string) {
+	for _, c := range it.Compare(norms) {
 		met := "not met"
-		if cmp.Met {
+		if c.Met {
 			met = "met"
 		}
-		fmt.Fprintf(w, "    %s: %s (%s %s %s, %s)\n", cmp.Norm.Key, met, cmp.Norm.Bound, cmp.Norm.Value, cmp.Norm.Unit, cmp.Norm.Reference)
+		fmt.Fprintf(w, "    %s, %s: %s (%s %s %s; %s%s)\n", c.Norm.Source, c.Norm.In(lang), met, boundWords[c.Norm.Bound], c.Norm.Value, c.Norm.Unit, c.Norm.Reference, unconfirmed(&c.Norm))
 	}
+}
+
+var boundWords = map[checklists.Bound]string{checklists.AtLeast: "at least", checklists.AtMost: "at most"}
+
+func unconfirmed(n *checklists.Norm) string {
+	if n.Confirmed {
+		return ""
+	}
+	return "; not confirmed: nobody has held the figure against the text yet"
 }
