@@ -63,6 +63,10 @@ func (k *Checklist) answer(ctx context.Context, ref form.Ref, ch AnswerChange) (
 		return out, err
 	}
 	out.Ref, out.Changed = ref, []form.Ref{ref}
+	var was Said
+	if s := k.saidAt(at); s != nil && s.by[k.me] != nil {
+		was = *s.by[k.me]
+	}
 	silent := ch.Silence != nil && *ch.Silence != form.None
 	switch {
 	case silent && ch.Value != nil && *ch.Value != "":
@@ -79,6 +83,10 @@ func (k *Checklist) answer(ctx context.Context, ref form.Ref, ch AnswerChange) (
 	}
 	if !slices.Contains(out.Changed, ref) { // the same said again
 		out.Changed = append([]form.Ref{ref}, out.Changed...)
+	}
+	if v, err := k.mine.in.View(ref); err == nil && was.Transcribed && ch.Transcribed == nil && (v.Value != was.Value || v.Silence != was.Silence) {
+		no := false // what is said now did not stand on the paper
+		ch.Transcribed = &no
 	}
 	if ch.Value != nil || ch.Silence != nil { // nobody is asked to finish: the last answer is the end, as ODK has it
 		out.Changed = append(out.Changed, k.mine.in.Finish()...)

@@ -101,6 +101,8 @@ type Client struct {
 	receipts map[syncproto.ChangesetID]receiptState
 	signed   map[syncproto.FeedID]signedUpTo
 	aliases  map[aliasKey][]syncproto.EntityID // records that were ever said to be the same as the key
+	// recordable remembers which interviews may be recorded: every word of them is held against it.
+	recordable map[aliasKey]recordable
 
 	templates  templates
 	checklists checklistCache
@@ -290,7 +292,7 @@ func (c *Client) Person() (syncproto.Member, error) {
 func load(ctx context.Context, cfg Config, v *vault.Vault) (*Client, error) {
 	c := &Client{cfg: cfg, vault: v, feeds: map[syncproto.ScopeID]*ownFeed{}, scopes: map[syncproto.ScopeID]*scopeKeys{},
 		gates: map[syncproto.ScopeID]*gate{}, away: map[syncproto.ScopeID]awayVisit{}, spoiled: map[syncproto.ChangesetID]bool{}, noted: map[Incident]bool{}, refused: map[syncproto.ScopeID]bool{},
-		receipts: map[syncproto.ChangesetID]receiptState{}, aliases: map[aliasKey][]syncproto.EntityID{}, signed: map[syncproto.FeedID]signedUpTo{},
+		receipts: map[syncproto.ChangesetID]receiptState{}, aliases: map[aliasKey][]syncproto.EntityID{}, recordable: map[aliasKey]recordable{}, signed: map[syncproto.FeedID]signedUpTo{},
 		templates: newTemplates(), checklists: newChecklistCache()}
 	var dev deviceKeys
 	if err := c.getState(ctx, stateDevice, &dev); err != nil {

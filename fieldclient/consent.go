@@ -173,8 +173,46 @@ func (c *Client) levelAllows(ctx context.Context, scope syncproto.ScopeID, inter
 	if k, ok := syncproto.LookupKind(r.State.Kind); !ok || k.Name != "interview" {
 		return true, false, nil
 	}
-	v, err := c.view(ctx, r)
+	v, err := c.levels(ctx, r)
 	return !v.Unknown("consent") && LowestConsent(v.values("consent")) != "C0", true, err
+}
+
+// levels is the view of an interview with nothing but what was said of its level, of the records that stand for it too:
+// the rest of it hangs on that.
+func (c *Client) levels(ctx context.Context, r replica.RecordView) (View, error) {
+	v := View{Scope: r.Scope, Entity: r.Entity}
+	c.rmu.RLock()
+	same := slices.Clone(c.aliases[aliasKey{r.Scope, r.Entity}])
+	c.rmu.RUnlock()
+	for _, id := range same {
+		o, err := c.rep.Record(ctx, r.Scope, id)
+		if err != nil {
+			return v, err
+		}
+		if to, err := c.aliasOf(ctx, o); err != nil {
+			return v, err
+		} else if to == nil || *to != r.Entity || o.State.Removed {
+			continue
+		}
+		if err := c.addLevel(ctx, &v, o); err != nil {
+			return v, err
+		}
+	}
+	return v, c.addLevel(ctx, &v, r)
+}
+
+func (c *Client) addLevel(ctx context.Context, v *View, r replica.RecordView) error {
+	for i := range r.State.Fields {
+		if r.State.Fields[i].Field != consentLevel {
+			continue
+		}
+		f, err := c.fieldView(ctx, r, &r.State.Fields[i])
+		if err != nil {
+			return err
+		}
+		v.Fields = append(v.Fields, f)
+	}
+	return nil
 }
 
 // consentsAllow looks at what the person was asked about a use.

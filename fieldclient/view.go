@@ -284,7 +284,7 @@ func (c *Client) statement(ctx context.Context, r replica.RecordView, ref syncpr
 		return st, err
 	}
 	veiled, err := c.veiled(ctx, r, ReasonField)
-	if veiled {
+	if veiled || st.Veiled {
 		st.Reason = ""
 	}
 	return st, err

@@ -128,7 +128,7 @@ func (a *ask) interviewFields(v fieldclient.View, p *interviewPage) (err error) 
 		return err
 	}
 	for _, name := range slices.Concat(circumstances, content, care, []string{"medical"}) {
-		if valueOf(v, name) != "" {
+		if holds(v, name) {
 			p.Kept++
 		}
 	}
@@ -136,6 +136,13 @@ func (a *ask) interviewFields(v fieldclient.View, p *interviewPage) (err error) 
 		p.Medical, err = a.boxOf(v, "medical")
 	}
 	return err
+}
+
+// holds reports whether there are words in a field, shown or not.
+func holds(v fieldclient.View, name string) bool {
+	return slices.ContainsFunc(v.Fields, func(f fieldclient.FieldView) bool {
+		return f.Name == name && slices.ContainsFunc(f.Heads, func(h fieldclient.Statement) bool { return h.Value != "" || h.Veiled })
+	})
 }
 
 // interviewProof adds what belongs to the conversation: guides, photos and sounds, and whether somebody's name is sealed.

@@ -68,7 +68,7 @@ func functions(w *words) template.FuncMap {
 		"key":       func(parts ...string) string { return strings.Join(parts, ".") },
 		"lines":     func(s string) []string { return strings.Split(s, "\n") },
 		"valued": func(kind, field string, s fieldclient.Statement) valued {
-			return valued{s, w.value(kind, field, s.Value)}
+			return valued{s, w.value(kind, field, s.Value), kind == "interview"}
 		},
 		"adder":  func(csrf, visit, kind string) adder { return adder{csrf, visit, kind} },
 		"opname": func(k syncproto.Kind) string { return k.String() },

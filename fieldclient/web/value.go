@@ -11,6 +11,7 @@ import (
 type valued struct {
 	Statement fieldclient.Statement
 	Text      string
+	Recording bool // where it is veiled: because the person allowed no record
 }
 
 // value writes a field's value, as the vocabulary formats it, in the words of the language. What it does not know is shown

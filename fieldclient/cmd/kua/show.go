@@ -81,7 +81,7 @@ func statementValue(s fieldclient.Statement) string {
 	case s.Kind == syncproto.KindCreate || s.Kind == syncproto.KindRemove || s.Kind == syncproto.KindRestore:
 		return "(" + s.Kind.String() + ")"
 	case s.Veiled:
-		return "(for health experts only)"
+		return "(not shown: for health experts only, or the person allowed no record)"
 	case s.Gate:
 		return "(sealed at the gate: `kua gate release`, by somebody outside, gives it back)"
 	case s.Locked:
