@@ -295,7 +295,7 @@ func (k *Checklist) speak(langs []string) {
 	}
 }
 
-// env is what the form's expressions see of this laptop. username is the member's id: names stay in the roster.
+// env is what the form's expressions see of this laptop. username is the member's name as the roster has it; see shownUser.
 func (k *Checklist) env() form.Env {
 	return form.Env{Languages: k.langs, Expr: expr.Env{Now: k.c.cfg.Now, Zone: time.Local, Random: k.c.cfg.Rand,
 		Property: func(name string) (string, bool) {
@@ -303,11 +303,20 @@ func (k *Checklist) env() form.Env {
 			case "deviceid":
 				return k.c.keys.device.ID.String(), true
 			case "username":
-				return k.me.String(), true
+				return k.shownUser(k.me), true
 			}
 			return "", false
 		}}}
 }
+
+// shownUser is what a question for the username shows. What is saved is the member's id: names stay in the roster.
+func (k *Checklist) shownUser(p syncproto.PersonID) string {
+	m, _ := k.c.rep.Roster().Member(p)
+	return m.Name
+}
+
+// asksUser reports whether a question is answered by the laptop with the member who fills the form in.
+func asksUser(n *form.Node) bool { return n.Type == "username" }
 
 // Info says which checklist it is.
 func (k *Checklist) Info() ChecklistInfo {

@@ -263,6 +263,9 @@ func (p *pending) value(ref form.Ref, asked bool) error {
 	if err != nil {
 		return err
 	}
+	if asksUser(v.Node) && v.Value == k.shownUser(k.me) {
+		v.Value = k.me.String()
+	}
 	open := v.Value == "" && v.Silence == form.None
 	var said *Said
 	if was := k.saidAt(at); was != nil {

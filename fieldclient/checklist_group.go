@@ -138,6 +138,15 @@ func (s *saidItem) standing(silences map[string]form.Silence) Standing {
 
 // groups gives the group's answer to an item; false while there is none.
 func (k *Checklist) groups(s *saidItem) (Said, bool) {
+	if asksUser(k.keys.node[s.item]) { // the group's form is filled in by all who filled one in
+		var all []string
+		for _, said := range s.all() {
+			if said.answered() {
+				all = append(all, said.Name)
+			}
+		}
+		return Said{Value: strings.Join(all, ", ")}, len(all) > 0
+	}
 	switch s.standing(k.keys.silences[k.keys.node[s.item]]) {
 	case StandsAgreed:
 		return s.values[0], true

@@ -69,6 +69,9 @@ func (k *Checklist) sheet(has func(*row) bool, pick func(*saidItem) (Said, bool)
 			continue
 		}
 		if said, ok := pick(s); ok {
+			if asksUser(k.keys.node[s.item]) && said.Value == said.Person.String() {
+				said.Value = k.shownUser(said.Person)
+			}
 			items[ref] = s
 			answers = append(answers, form.Answer{Ref: ref, Value: said.Value, Silence: said.Silence})
 		}
