@@ -82,18 +82,15 @@
     }
   });
 
-  // What stands below an answer is fetched when it is opened, and stays as it is. Only what was opened before the page was
-  // ready is fetched now, and once more what had to wait for an answer.
-  const fetchMore = details => details.querySelector("summary").dispatchEvent(new CustomEvent("kua:more"));
+  // What stands below an answer is fetched when it is opened, and stays as it is: somebody may be typing in it. Only what was
+  // opened before the page was ready is fetched now, and what had to wait for an answer in its own place.
   window.addEventListener("load", () => {
-    for (const more of document.querySelectorAll("details.more[open]:not(:has(.morebody))")) fetchMore(more);
+    for (const more of document.querySelectorAll("details.more[open]:not(:has(.morebody)) summary")) more.dispatchEvent(new CustomEvent("kua:more"));
   });
   document.addEventListener("htmx:after:swap", () => {
-    for (const later of document.querySelectorAll(".question:has(> .field[data-state=saved]) > details.more[open] [data-later]")) {
-      const more = later.closest("details");
-      if ("again" in more.dataset || more.contains(document.activeElement)) continue;
-      more.dataset.again = "";
-      fetchMore(more);
+    for (const later of document.querySelectorAll(".question:has(> .field[data-state=saved]) > details.more[open] [data-later]:not([data-asked])")) {
+      later.dataset.asked = "";
+      later.dispatchEvent(new CustomEvent("kua:more"));
     }
   });
 
