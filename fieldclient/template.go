@@ -20,6 +20,9 @@ import (
 // ErrTemplateAway says that a template is known here but its content has not all come yet.
 var ErrTemplateAway = errors.New("the content of this checklist template has not come to this laptop yet")
 
+// ErrNoTable says that a form looks things up in a table that did not come with it.
+var ErrNoTable = errors.New("the form needs a table that is not with it")
+
 var errTemplateSpoiled = errors.New("its content is not what was imported: import the form again")
 
 // TemplateInfo is one version of a checklist's form in the registry. Its content never changes: the record's id is the
@@ -137,9 +140,14 @@ func templatePartID(template syncproto.EntityID, n int) (id syncproto.EntityID) 
 	return id
 }
 
-// ApproveTemplate lets a template be used for new visits; WithdrawTemplate ends that. Visits that use it keep it.
+// ApproveTemplate lets a template be used for new visits; WithdrawTemplate ends that. Visits that use it keep it. What
+// cannot be filled in is not approved: the error is ErrTemplateAway or ErrNoTable.
 func (c *Client) ApproveTemplate(ctx context.Context, id syncproto.EntityID) error {
-	if _, _, err := c.Template(ctx, id); err != nil { // nobody approves what cannot be filled in
+	t, _, err := c.Template(ctx, id)
+	if err == nil && len(t.MissingTables()) > 0 {
+		err = fmt.Errorf("%w: %s", ErrNoTable, strings.Join(t.MissingTables(), ", "))
+	}
+	if err != nil {
 		return fmt.Errorf("approving a template: %w", err)
 	}
 	return c.setTemplateState(ctx, id, "approved")

@@ -2,6 +2,7 @@ package fieldclient
 
 import (
 	"errors"
+	"strings"
 	"testing"
 
 	"kua/syncproto"
@@ -25,6 +26,23 @@ func TestWhatARegistrySaysOfATemplateDoesNotHideItsContent(t *testing.T) {
 			t.Errorf("said to have %s parts: %v", parts, err)
 		}
 	}
+}
+
+func TestAFormIsNotApprovedWithoutItsTables(t *testing.T) {
+	s := newSeason(t, workbook(t, "cells", "1", cells, smells))
+	bare := workbook(t, "towns", "1", "type | name | label | constraint\ntext | town | Town | pulldata('towns', 'name', 'code', 'x') = .", "")
+	info, err := s.office.ImportTemplate(t.Context(), bare)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := s.office.ApproveTemplate(t.Context(), info.ID); !errors.Is(err, ErrNoTable) || !strings.Contains(err.Error(), "towns.csv") {
+		t.Errorf("approved without its table: %v", err)
+	}
+	whole, _, err := bare.AddFile("towns.csv", strings.NewReader("code,name\nx,Aral\n"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.approve(whole)
 }
 
 func TestATemplateOfWhichNothingIsKnownIsNotWithdrawn(t *testing.T) {

@@ -8,16 +8,20 @@ import (
 	"kua/fieldclient/form/expr"
 )
 
-// checkExpressions parses every expression of the form, and reports paths that lead nowhere.
+// checkExpressions parses every expression of the form, and reports paths that lead nowhere and tables that are missing.
 func (b *builder) checkExpressions() {
 	led := map[string]bool{}
 	for n := range b.t.Root.All() {
+		b.checkTables(n)
 		for _, e := range n.expressions() {
 			if _, known := truth(e.text); !e.xpath || known {
 				continue
 			}
 			if parsed := b.parse(n, e); parsed != nil {
 				b.checkPaths(n, e, parsed, led)
+				for _, id := range parsed.References().Instances {
+					b.needTable(b.ofExpression(n, e.key), id, id+".csv")
+				}
 			}
 		}
 	}

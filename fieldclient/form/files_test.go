@@ -3,6 +3,8 @@ package form
 import (
 	"bytes"
 	"errors"
+	"fmt"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -47,6 +49,46 @@ func TestATableBesideAFormGivesChoicesAndIsLookedUp(t *testing.T) {
 	}
 	if v, _ := in.View("/data/where"); v.Value != "KZ-75" {
 		t.Errorf("pulldata gives %q", v.Value)
+	}
+}
+
+// A visit is no place to learn that a table was left at home.
+func TestATableThatIsNotThereIsSaidForEachRowThatNeedsIt(t *testing.T) {
+	rows := func(r ...string) []Sheet {
+		return survey(append([]string{"type | name | label | calculation | constraint | relevant"}, r...)...)
+	}
+	for _, c := range []struct {
+		name  string
+		form  []Sheet
+		at    []string // row and column of each warning
+		lacks string
+	}{
+		{"pulldata", rows("text|a|A", "calculate|c||pulldata('towns', 'x', 'y', ${a})"), []string{"3 calculation"}, "towns.csv"},
+		{"external", rows("csv-external|villages", "calculate|c||instance('villages')/root/item[name = 'x']/label"), []string{"2 type", "3 calculation"}, "villages.csv"},
+		{"instance alone", rows("text|a|A||count(instance('villages')/root/item) > 0"), []string{"2 constraint"}, "villages.csv"},
+		{"relevant", rows("text|a|A|||pulldata(\"towns\", 'x', 'y', 'z') = 'b'"), []string{"2 relevant"}, "towns.csv"},
+		{"select", rows("select_one_from_file towns.csv|a|A"), []string{"2 type"}, "towns.csv"},
+		{"xml", rows("xml-external|old"), []string{"2 type"}, "old.xml"},
+		{"two of one", rows("text|a|A", "calculate|c||pulldata('towns', 'x', 'y', ${a})", "calculate|d||pulldata('towns', 'x', 'y', ${a})"), []string{"3 calculation", "4 calculation"}, "towns.csv"},
+		{"a list", append(rows("select_one r|a|A", "calculate|c||instance('r')/root/item[name = ${a}]/label"), sheet("choices", "list_name|name|label", "r|x|X")), nil, ""},
+		{"last saved", rows("text|a|A", "text|b|B|${last-saved#a}"), nil, ""},
+		{"named by an answer", rows("text|a|A", "calculate|c||pulldata(${a}, 'x', 'y', 'z')"), nil, ""},
+		{"there", append(rows("text|a|A", "calculate|c||pulldata('towns', 'x', 'y', ${a})"), sheet("_towns.csv", "x|y", "1|2")), nil, ""},
+	} {
+		tmpl, issues := build(c.form, "form", nil)
+		if tmpl == nil {
+			t.Errorf("%s: does not build:\n%s", c.name, lines(issues))
+			continue
+		}
+		var at []string
+		for _, i := range issues {
+			if i.Code == "file" {
+				at = append(at, fmt.Sprint(i.Row, " ", i.Column))
+			}
+		}
+		if !slices.Equal(at, c.at) || strings.Join(tmpl.MissingTables(), " ") != c.lacks {
+			t.Errorf("%s: warned at %q, lacks %q; want %q, %q", c.name, at, tmpl.MissingTables(), c.at, c.lacks)
+		}
 	}
 }
 

@@ -117,9 +117,6 @@ func (b *builder) selection(r *surveyRow, n *Node, cell typeCell) bool {
 		}
 	case isFile && strings.TrimSuffix(cell.list, ext) != "":
 		n.File = cell.list
-		if b.t.file(strings.TrimSuffix(n.File, ext)) == nil {
-			b.warnf(at, "file", "this question needs the file %q beside the form: give a .csv with the form when it is imported", n.File)
-		}
 	case strings.Contains(cell.command, "file"):
 		b.errorf(at, "bad-file", "the file %q must end in .csv, .xml or .geojson", cell.list)
 	case fromAnswers:

@@ -32,6 +32,7 @@ type Template struct {
 	byName    map[string]*Node
 	sheets    []Sheet
 	fallback  string
+	missing   []string
 	canonical []byte
 	hash      [32]byte
 }

@@ -53,6 +53,7 @@ var catalogue = []advice{
 	{fieldclient.ErrNoRecord, exitRefused, untouched, "Write down nothing of what was said. If the person allows more, set the interview's consent first."},
 	{fieldclient.ErrNoUse, exitRefused, untouched, "If the person allows it now, change their consent first. What does not show or hear them is kept without the link."},
 	{fieldclient.ErrOneSource, exitRefused, untouched, "Name two kinds of source first: `kua set FINDING sources observation,document`. Or call it alleged or observed."},
+	{fieldclient.ErrNoTable, exitRefused, "It is not approved. What was approved before is in use as it was.", "Import the form once more with each table that is named, as a .csv file: `kua template import FORM --file TABLE.csv`. Then approve that."},
 	{fieldclient.ErrTemplateAway, exitFailure, untouched, "Sync, or import a courier bundle that was exported with --all, and try again."},
 	{fieldclient.ErrNoReason, exitUsage, untouched, "Run it again with --reason: the debrief and the report say why the group changed its mind."},
 	{fieldclient.ErrOtherForm, exitUsage, untouched, "Name a template of the same form: `kua template list`."},
