@@ -85,7 +85,7 @@ func TestWhatIsAskedFollowsTheAnswers(t *testing.T) {
 		{"core", answers{{"core_06", "met"}}, "core_06_missing", false},
 		{"core", answers{{"core_06", "partly"}}, "core_06_missing", true},
 		{"core", answers{{"core_15_deaths", "1"}}, "core_15_family", true},
-		{"core", answers{{"core_15_deaths", "0"}}, "core_15_family", false},
+		{"core", answers{{"core_15_deaths", "0"}, {"core_15_injuries", "0"}}, "core_15_family", false},
 		{"core", answers{{"core_25", "0"}}, "core_25_text", false},
 		{"core", answers{{"core_25", "1"}}, "core_25_text", true},
 		{"colony", nil, "col_32", true}, // as long as nobody counted, everything is asked
