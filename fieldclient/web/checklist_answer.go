@@ -48,6 +48,12 @@ func checklistAnswer(a *ask) error {
 	if err != nil {
 		return errNoPage
 	}
+	if !a.htmx() && problem == "" { // without the page's script, or before it came
+		if at < 0 {
+			return a.to("%s", url)
+		}
+		return a.to("%s/section/%d#q%s", url, at, idOf(ref))
+	}
 	return a.changedPart(k, url, ref, at, out, problem)
 }
 
@@ -263,7 +269,7 @@ func checklistMore(a *ask) error {
 	if err != nil {
 		return err
 	}
-	m, err := a.more(k, asked{Item: it, ID: idOf(it.Lasting), URL: url, At: at}, links)
+	m, err := a.more(k, asked{Item: it, ID: idOf(it.Lasting), CSRF: a.csrf(), URL: url, At: at}, links)
 	if err != nil {
 		return err
 	}

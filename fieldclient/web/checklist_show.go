@@ -17,6 +17,7 @@ import (
 type asked struct {
 	fieldclient.Item
 	ID      string // of the element
+	CSRF    string
 	URL     string // of the checklist
 	At      int    // the section that is shown
 	Kids    []asked
@@ -133,6 +134,7 @@ func idOf(ref form.Ref) string {
 type shower struct {
 	ctx      context.Context
 	k        *fieldclient.Checklist
+	csrf     string
 	url      string
 	at       int
 	paper    bool
@@ -165,7 +167,7 @@ func (sh *shower) compare(it fieldclient.Item) (out []comparison) {
 }
 
 func (a *ask) shower(k *fieldclient.Checklist, p *checklistPage) (*shower, error) {
-	sh := &shower{ctx: a.Context(), k: k, url: p.URL, at: p.At, paper: p.Paper, client: a.client, visit: p.Visit, language: a.words.Language, words: a.words, open: p.Open}
+	sh := &shower{ctx: a.Context(), k: k, csrf: a.csrf(), url: p.URL, at: p.At, paper: p.Paper, client: a.client, visit: p.Visit, language: a.words.Language, words: a.words, open: p.Open}
 	var err error
 	if sh.norms, err = a.client.Norms(a.Context(), p.Visit); err != nil {
 		return nil, err
@@ -243,7 +245,7 @@ func (sh *shower) all(items []fieldclient.Item) ([]asked, error) {
 }
 
 func (sh *shower) one(it fieldclient.Item) (asked, error) {
-	q := asked{Item: it, ID: idOf(it.Lasting), URL: sh.url, At: sh.at, Paper: sh.paper, Wrote: sh.wrote}
+	q := asked{Item: it, ID: idOf(it.Lasting), CSRF: sh.csrf, URL: sh.url, At: sh.at, Paper: sh.paper, Wrote: sh.wrote}
 	if it.Whole {
 		q.ID += "w"
 		return q, nil

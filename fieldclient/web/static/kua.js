@@ -2,6 +2,7 @@
 // saved. Nothing is ever put into a store of the browser.
 (() => {
   "use strict";
+  if (window.htmx) document.documentElement.classList.add("scripted"); // what is typed saves itself
 
   const meta = name => document.querySelector(`meta[name="${name}"]`)?.content ?? "";
   const unlocked = meta("unlocked") === "true";

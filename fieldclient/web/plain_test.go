@@ -1,0 +1,30 @@
+package web
+
+import (
+	"net/url"
+	"regexp"
+	"strings"
+	"testing"
+)
+
+// Where the page's script has not come, an answer is saved by its form alone.
+func TestAnAnswerIsSavedWithoutTheScript(t *testing.T) {
+	h := newGateHouse(t)
+	e := unlockedSite(t, h.aigerim)
+	page, at := h.sectionOf(t, e, h.item)
+	for _, form := range regexp.MustCompile(`(?s)<form[^>]*/answer".*?</form>`).FindAllString(page, -1) {
+		if !strings.Contains(form, `name="csrf"`) {
+			t.Fatalf("a form would be refused: %.200s", form)
+		}
+	}
+	if !strings.Contains(page, `class="notice bad plainly"`) || !strings.Contains(page, `class="small plainly"`) {
+		t.Error("nothing says that the page does not save by itself, or no button saves")
+	}
+	res, _ := e.post(h.base+"/answer", url.Values{"place": {string(h.item)}, "at": {at}, "part": {"value"}, "value": {"met"}})
+	if to := res.Header.Get("Location"); res.StatusCode != 303 || !strings.HasPrefix(to, h.base+"/section/"+at) {
+		t.Errorf("the answer leads to %q, %s", to, res.Status)
+	}
+	if page, _ := h.sectionOf(t, e, h.item); !strings.Contains(page, `value="met" checked`) {
+		t.Error("the answer was not saved")
+	}
+}
