@@ -155,7 +155,7 @@ func (a *app) approve() *cobra.Command {
 	return a.command(c, func(ctx context.Context, args []string) error {
 		words := strings.Fields(strings.ToLower(strings.ReplaceAll(strings.Join(args[1:], " "), "-", " ")))
 		if len(words) != 6 {
-			return fmt.Errorf("want the six words that you heard, got %d (%w)", len(words), errUsage)
+			return fmt.Errorf("want the invitation and the six words that you heard, got %d words after %q: `kua enrolments` lists who waits (%w)", len(words), args[0], errUsage)
 		}
 		return a.open(ctx, func(c *fieldclient.Client) error {
 			list, err := c.Enrolments(ctx)

@@ -17,15 +17,15 @@ func (a *app) visit() *cobra.Command {
 }
 
 func (a *app) visitNew() *cobra.Command {
-	var facility, title, region, team string
-	var set []string
+	var facility, title, region string
+	var set, team []string
 	c := &cobra.Command{Use: "new --facility ID --title TITLE --team NAME,NAME", Short: "Open a visit, with or without a network",
 		Long: "Open a visit, with or without a network. Its key is wrapped to the team, to the coordinators of the region and to the\n" +
 			"organisation's recovery key before anything else is saved. You are on the team unless your role reads the visit anyway."}
 	c.Flags().StringVar(&facility, "facility", "", "the facility, by id")
 	c.Flags().StringVar(&title, "title", "", "working title; - reads it from standard input")
 	c.Flags().StringVar(&region, "region", "", "region; that of the facility where it is not given")
-	c.Flags().StringVar(&team, "team", "", "names or ids of the team, with commas")
+	c.Flags().StringArrayVar(&team, "team", nil, "names or ids of the team, with commas; may be repeated")
 	c.Flags().StringArrayVar(&set, "set", nil, "further field=value; may be repeated")
 	return a.command(c, func(ctx context.Context, _ []string) error {
 		fields, err := a.pairs(set)
@@ -51,7 +51,7 @@ func (a *app) visitNew() *cobra.Command {
 			if region == "" || region == syncproto.AllRegions {
 				return fmt.Errorf("a visit belongs to one region: give --region, such as KZ-75 (%w)", errUsage)
 			}
-			members, err := people(c, team)
+			members, err := people(c, strings.Join(team, ","))
 			if err != nil {
 				return err
 			}
