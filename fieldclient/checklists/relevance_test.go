@@ -33,3 +33,25 @@ func TestAnItemIsHiddenOnlyWhereAllItsCountsAreZero(t *testing.T) {
 		}
 	}
 }
+
+// What was written down before the person said no goes out of sight and is still there: that is said where they say it.
+func TestAnAccountDoesNotLeaveTheFormWithoutAWord(t *testing.T) {
+	in := answered(t, "interview", [2]string{"int_13", "yes"}, [2]string{"int_14", "C1"}, [2]string{"int_23", "words"})
+	if see(t, in, "int_14_c0").Relevant {
+		t.Error("consent C1 is called none")
+	}
+	for _, step := range [][2]string{{"int_14", "C0"}, {"int_14", "C1"}, {"int_33", "changed"}, {"int_33_new", "C0"}} {
+		if _, err := in.Set(at(in, step[0]), step[1]); err != nil {
+			t.Fatal(err)
+		}
+		for note, want := range map[string]bool{"int_14_c0": step[1] == "C0" && step[0] == "int_14", "int_33_c0": step[1] == "C0" && step[0] == "int_33_new"} {
+			if got := see(t, in, note).Relevant; got != want {
+				t.Errorf("after %v: %s is shown: %v", step, note, got)
+			}
+		}
+	}
+	in = answered(t, "allegation", [2]string{"alg_04", "C1"}, [2]string{"alg_06", "words"}, [2]string{"alg_04", "C0"})
+	if !see(t, in, "alg_04_c0").Relevant {
+		t.Error("an allegation leaves without a word")
+	}
+}
