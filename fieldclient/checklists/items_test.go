@@ -102,7 +102,7 @@ var (
 	// measures are the figures that dated norms are compared with.
 	measures = []string{
 		"allegations", "beds", "capacity", "consent", "deaths", "expired_orders", "floor_area_m2", "height_m",
-		"hours_arrest_to_admission", "hours_arrest_to_court", "hours_arrest_to_doctor", "hours_arrest_to_family",
+		"hours_arrest_to_admission", "hours_arrest_to_arrival", "hours_arrest_to_court", "hours_arrest_to_doctor", "hours_arrest_to_family",
 		"hours_arrest_to_lawyer", "hours_arrest_to_record", "hours_arrest_to_release", "hours_open_air",
 		"hours_open_air_isolated", "hours_out_of_cell", "m2_per_person", "minutes_to_entry", "occupancy_percent",
 		"persons", "persons_held", "register_differences", "remand_longest_days", "remand_median_days",

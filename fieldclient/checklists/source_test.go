@@ -69,9 +69,25 @@ func survey(t *testing.T, name string) table {
 		if !ok {
 			t.Fatalf("source/%s.tsv: an include names its first and last item as A..B, not %q", name, own.of(row, "kua::id"))
 		}
-		out.rows = append(out.rows, between(t, from, first, last)...)
+		taken := between(t, from, first, last)
+		if item, law, ok := strings.Cut(own.of(row, "kua::standard"), ": "); ok {
+			taken = alsoBy(own, taken, item, law)
+		}
+		out.rows = append(out.rows, taken...)
 	}
 	return out
+}
+
+// alsoBy adds the law of a checklist's own sector to the standard of an item that it includes.
+func alsoBy(of table, rows [][]string, item, law string) [][]string {
+	standard := slices.Index(of.head, "kua::standard")
+	for i, row := range rows {
+		if base(of.of(row, "kua::id")) == item {
+			rows[i] = slices.Clone(row)
+			rows[i][standard] += "; " + law
+		}
+	}
+	return rows
 }
 
 // between returns the rows of the items first to last, with the sections around them and the notes that stand among an
