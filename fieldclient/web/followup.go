@@ -66,10 +66,6 @@ func (a *ask) recommendations(v VisitPage) ([]openRecommendation, error) {
 	return out, nil
 }
 
-func keepRecommendations(visit syncproto.ScopeID) string {
-	return "screens/recommendations/" + visit.String()
-}
-
 // takeAlong keeps on this laptop what is to be checked on a visit, sealed like all else: the visits that it comes from are
 // about to leave it.
 func (a *ask) takeAlong(v VisitPage) error {
