@@ -86,14 +86,17 @@ func (b *builder) checkLabel(n *Node) {
 	if len(n.Label) == 0 && len(n.Media) == 0 && len(n.Hint) == 0 {
 		b.errorf(b.of(n, "label"), "missing-label", "the question %q has neither a label nor a hint: nobody would know what is asked", n.Name)
 	}
-	for _, t := range []Text{n.Label, n.Hint} {
-		if !t.Localised() {
+	for _, words := range []struct {
+		key, name string
+		text      Text
+	}{{"label", "wording", n.Label}, {"hint", "hint", n.Hint}} {
+		if !words.text.Localised() {
 			continue
 		}
 		for _, lang := range b.t.Languages {
-			if !slices.ContainsFunc(t, func(w Wording) bool { return w.Lang == lang }) && !b.reported["lang:"+lang] {
+			if !slices.ContainsFunc(words.text, func(w Wording) bool { return w.Lang == lang }) && !b.reported["lang:"+lang] {
 				b.reported["lang:"+lang] = true
-				b.warnf(b.of(n, "label"), "missing-translation", "the question %q, and perhaps others, has no wording in %q", n.Name, lang)
+				b.warnf(b.of(n, words.key), "missing-translation", "the question %q, and perhaps others, has no %s in %q", n.Name, words.name, lang)
 			}
 		}
 	}

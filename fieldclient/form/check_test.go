@@ -85,6 +85,7 @@ func TestEveryFaultIsFoundAtItsPlace(t *testing.T) {
 		{"after the end", survey(append([]string{head, "text|a|A"}, append(make([]string, 70), "text|b|B")...)...), Issue{Warning, "survey", 63, "", "after-the-end", ""}, "60"},
 		{"cell without a header", survey("type|name|label", "text|a|A|x"), Issue{Warning, "survey", 2, "", "cell-without-header", ""}, "column D"},
 		{"languages", survey("type|name|label::English|hint::english", "text|a|A|B"), Issue{Warning, "survey", 1, "hint::english", "language-case", ""}, "case"},
+		{"missing translation of a hint", survey("type|name|label::kk|label::ru|hint::ru", "text|a|A|Б|", "text|b|B|Г|Д"), Issue{Warning, "survey", 3, "hint::ru", "missing-translation", ""}, `has no hint in "kk"`},
 		{"missing translation", survey("type|name|label::kk|label::ru", "text|a|A|Б", "text|b|B|"), Issue{Warning, "survey", 3, "label::kk", "missing-translation", ""}, `"ru"`},
 		{"or_other with a filter", []Sheet{survey(head, "select_one ab or_other|a|A||||||true()")[0], choices}, Issue{Error, "survey", 2, "choice_filter", "or-other", ""}, "yourself"},
 	} {

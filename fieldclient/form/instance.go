@@ -39,6 +39,7 @@ type Instance struct {
 	fired   []firing
 	faults  map[fault]error
 	quiet   bool // answers are being loaded: nothing is set by default
+	growing map[*item]*growth
 
 	beginning bool // the form is being begun
 	items     int  // questions and sections that were made and not removed
@@ -249,6 +250,7 @@ var errEndless = errors.New("a change of one answer sets off too many others")
 // settle evaluates all that waits, and then what that sets off: defaults of new instances, actions of triggers.
 func (in *Instance) settle() {
 	in.spent = 0
+	in.growAgain()
 	delete(in.faults, fault{in.root, aspects})
 	done := map[firing]bool{}
 	for {
@@ -339,6 +341,9 @@ func (in *Instance) apply(r *rule, it *item) {
 			delete(in.faults, fault{it, r.is})
 		}
 		in.flag(it, &it.wrong, wrong)
+		return
+	}
+	if r.is == counted && in.growing[it] != nil && in.growing[it].stopped {
 		return
 	}
 	v, ok := in.evaluate(r, it)
