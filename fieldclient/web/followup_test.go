@@ -62,7 +62,7 @@ func TestTwoWhoCheckARecommendationApartWriteIntoOneRecord(t *testing.T) {
 	e := unlockedSite(t, v.saule)
 	_, body := e.get(v.path("debrief"))
 	has(t, "the debrief", body, "Open the windows.", "members saw it differently", "Nothing is noted yet on 1 recommendation")
-	for _, said := range []string{"done</p><p class=\"by\">Saule", "not done</p><p class=\"by\">Aru"} {
+	for _, said := range []string{"done</p><p class=\"by\"><bdi>Saule", "not done</p><p class=\"by\"><bdi>Aru"} {
 		has(t, "the debrief", body, said)
 	}
 	hasNot(t, "the debrief", body, "Paint the wall.")

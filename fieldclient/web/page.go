@@ -5,6 +5,7 @@ import (
 	"embed"
 	"fmt"
 	"html/template"
+	"io"
 	"io/fs"
 	"net/http"
 	"path"
@@ -128,10 +129,11 @@ func (a *ask) render(status int, t *template.Template, name string, data any) er
 	if err := t.ExecuteTemplate(&b, name, data); err != nil {
 		return fmt.Errorf("rendering %s: %w", name, err)
 	}
+	page := visible(b.String(), a.words)
 	a.w.Header().Set("Content-Type", "text/html; charset=utf-8")
-	a.w.Header().Set("Content-Length", strconv.Itoa(b.Len()))
+	a.w.Header().Set("Content-Length", strconv.Itoa(len(page)))
 	a.w.WriteHeader(status)
-	_, _ = b.WriteTo(a.w) // a browser that went away is no failure of ours
+	_, _ = io.WriteString(a.w, page) // a browser that went away is no failure of ours
 	return nil
 }
 

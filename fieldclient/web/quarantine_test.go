@@ -33,7 +33,7 @@ func TestWorkThatDoesNotCountYetIsSaidInPlainWords(t *testing.T) {
 	carry(t, aru.Client, saule.Client)
 	for p, says := range map[*person][]string{
 		saule: {"<strong>Aru</strong> · SIZO visit · 2 changes", "kua quarantine list"},
-		aru:   {"<strong>You, on this laptop</strong> · SIZO visit · 2 changes", " Saule.</p>"},
+		aru:   {"<strong>You, on this laptop</strong> · SIZO visit · 2 changes", " <bdi>Saule</bdi>.</p>"},
 	} {
 		e := unlockedSite(t, p)
 		en := e.s.screens.speaks["en"]

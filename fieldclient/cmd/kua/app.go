@@ -175,13 +175,24 @@ func (a *app) text(arg string) (string, error) {
 // print writes v as JSON, or what human writes.
 func (a *app) print(v any, human func(w io.Writer)) error {
 	if !a.json {
-		human(a.out)
+		human(shown{a.out})
 		return nil
 	}
 	enc := json.NewEncoder(a.out)
 	enc.SetIndent("", "  ")
 	enc.SetEscapeHTML(false)
 	return enc.Encode(v)
+}
+
+// shown writes for people: what would turn round the order of a text unseen is written as a mark. A JSON document is for
+// programs, and has texts as they are.
+type shown struct{ to io.Writer }
+
+func (s shown) Write(text []byte) (int, error) {
+	if _, err := io.WriteString(s.to, fieldclient.Visible(string(text), nil)); err != nil {
+		return 0, err
+	}
+	return len(text), nil
 }
 
 // say prints one sentence for people beside a JSON document.

@@ -137,6 +137,6 @@ func adviceFor(err error) advice {
 // explain tells a person what happened, that nothing was lost, and what to do. It returns the exit code.
 func (a *app) explain(err error) int {
 	ad := adviceFor(err)
-	fmt.Fprintf(a.err, "kua: %v\n     %s\n     %s\n", err, ad.safe, ad.do)
+	fmt.Fprintf(shown{a.err}, "kua: %v\n     %s\n     %s\n", err, ad.safe, ad.do)
 	return ad.exit
 }

@@ -134,7 +134,7 @@ func (a *app) withForm(ctx context.Context, name string, use func(*form.Template
 	if _, err := os.Stat(name); err == nil {
 		t, issues, err := importForm(ctx, name)
 		if err != nil {
-			writeIssues(a.err, issues, nil)
+			writeIssues(shown{a.err}, issues, nil)
 			return err
 		}
 		return use(t)

@@ -32,7 +32,7 @@ func (a *app) templateImport() *cobra.Command {
 		for i := 0; err == nil && i < len(files); i++ {
 			t, issues, err = addFile(t, files[i])
 		}
-		writeIssues(a.err, issues, nil)
+		writeIssues(shown{a.err}, issues, nil)
 		if err != nil {
 			return err
 		}
