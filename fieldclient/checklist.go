@@ -295,7 +295,8 @@ func (k *Checklist) speak(langs []string) {
 	}
 }
 
-// env is what the form's expressions see of this laptop. username is the member's name as the roster has it; see shownUser.
+// env is what the form's expressions see of this laptop. username is the member's name as the roster has it; see
+// shownUser. interview is the id of the interview that the checklist belongs to, empty where it belongs to none.
 func (k *Checklist) env() form.Env {
 	return form.Env{Languages: k.langs, Expr: expr.Env{Now: k.c.cfg.Now, Zone: time.Local, Random: k.c.cfg.Rand,
 		Property: func(name string) (string, bool) {
@@ -304,6 +305,10 @@ func (k *Checklist) env() form.Env {
 				return k.c.keys.device.ID.String(), true
 			case "username":
 				return k.shownUser(k.me), true
+			case "interview": // whose pseudonym need not be asked
+				if k.info.Subject != nil {
+					return k.info.Subject.String(), true
+				}
 			}
 			return "", false
 		}}}

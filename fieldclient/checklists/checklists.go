@@ -8,7 +8,8 @@
 // A table has the columns of XLSForm and Kua's own: kua::id is the item's stable id, with what belongs to the item
 // behind a slash; kua::theme, kua::sources and kua::standard are its theme, the kinds of source that may support an
 // answer, and where the rule comes from; kua::measure names a figure that dated norms are compared with; kua::right is
-// what the author of the answer needs beyond writing; kua::review says in which language a native speaker still has to
+// what the author of the answer needs beyond writing; kua::strict says that an answer that breaks its constraint is not
+// even kept; kua::review says in which language a native speaker still has to
 // look at the words. A row of the type include takes items from another table; "ITEM: law" as its standard adds the law
 // of the checklist's own sector to what that item rests on.
 //

@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"kua/fieldclient/form/expr"
 )
 
 // Silence is why a question has no value. It is a state of its own: in expressions it is empty, it satisfies
@@ -46,7 +48,7 @@ var (
 // Set answers one question, with the value as XForms writes it: numbers with a point, 2026-11-24, 14:30:00, choices
 // parted by spaces; "" takes the answer back. It gives every place of which the value, relevance, read-only, required or
 // constraint state, choices or words changed, the question itself included, in document order. A value that breaks the
-// constraint is kept: Validate reports it.
+// constraint is kept: Validate reports it. Only a question that is strict (see Node.Kua) refuses it with ErrBadValue.
 func (in *Instance) Set(ref Ref, value string) ([]Ref, error) {
 	it, err := in.asked(ref)
 	if err != nil {
@@ -55,8 +57,24 @@ func (in *Instance) Set(ref Ref, value string) ([]Ref, error) {
 	if value, err = in.typed(it, value); err != nil {
 		return nil, fmt.Errorf("answering %s: %w", ref, err)
 	}
+	if in.refuses(it, value) {
+		return nil, fmt.Errorf("answering %s: %w: %s", ref, ErrBadValue, in.words(it, constraintMessage))
+	}
 	in.setAnswer(it, value)
 	return in.change(), nil
+}
+
+// refuses reports whether a question that is strict has a constraint that a value breaks.
+func (in *Instance) refuses(it *item, value string) bool {
+	r := it.of.rules[satisfies]
+	if value == "" || r == nil || r.err != nil || it.of.Kua("strict") != "yes" {
+		return false
+	}
+	was := it.answer
+	it.answer = value
+	v, err := r.expr.Evaluate(expr.Context{Node: it, Env: &in.env})
+	it.answer = was
+	return err != nil || !v.Boolean()
 }
 
 // Silent puts a silence in the place of an answer; None opens the question again. It gives what changed, as Set does.

@@ -7,7 +7,7 @@ import (
 
 // kuaColumns are Kua's own columns of the survey sheet, each with the header kua::NAME. Other programs for XLSForm keep
 // them and do not look at them.
-var kuaColumns = []string{"id", "theme", "sources", "standard", "measure", "right", "review"}
+var kuaColumns = []string{"id", "theme", "sources", "standard", "measure", "right", "strict", "review"}
 
 // Kua gives the cell of one of Kua's own columns, by the name behind "kua::"; "" where the row or the form has none:
 //
@@ -17,6 +17,7 @@ var kuaColumns = []string{"id", "theme", "sources", "standard", "measure", "righ
 //	standard  where the rule comes from, in words
 //	measure   the figure that dated norms are compared with, such as "m2_per_person"
 //	right     what the author of the answer needs beyond writing, such as "medical"
+//	strict    "yes" where an answer that breaks the constraint is not even kept, as where a name might be typed
 //	review    the languages in which a native speaker still has to look at the words
 //
 // The cell is among Extra too, under the header as its author wrote it.
