@@ -8,7 +8,7 @@ import (
 
 // A checklist that belongs to an interview knows whose it is: the form need not ask, and nobody types a name there.
 func TestAFormKnowsTheInterviewThatItBelongsTo(t *testing.T) {
-	template := workbook(t, "guide", "1", "type | name | label | relevant\ntext | pseudonym | Pseudonym | property('interview') = ''\ntext | account | Account |", "")
+	template := workbook(t, "guide", "1", "type | name | label | kua::known\ntext | pseudonym | Pseudonym | interview\ntext | account | Account |", "")
 	s := newSeason(t, template)
 	interview, _, err := s.a.NewInterview(t.Context(), s.visit, map[string]string{"kind": "private", "consent": "C1"})
 	if err != nil {

@@ -9,9 +9,9 @@
 // behind a slash; kua::theme, kua::sources and kua::standard are its theme, the kinds of source that may support an
 // answer, and where the rule comes from; kua::measure names a figure that dated norms are compared with; kua::right is
 // what the author of the answer needs beyond writing; kua::strict says that an answer that breaks its constraint is not
-// even kept; kua::review says in which language a native speaker still has to
-// look at the words. A row of the type include takes items from another table; "ITEM: law" as its standard adds the law
-// of the checklist's own sector to what that item rests on.
+// even kept; kua::known names the property of the program that makes the question needless; kua::review says in which
+// language a native speaker still has to look at the words. A row of the type include takes items from another table;
+// "ITEM: law" as its standard adds the law of the checklist's own sector to what that item rests on.
 //
 // The table norms is no checklist: it holds the figures that measurements are compared with, international and national,
 // each with the days on which it is in force and whether somebody has held it against its source. A figure of it stands

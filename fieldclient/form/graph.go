@@ -61,6 +61,7 @@ type spec struct {
 	label   string // the child of a choice that holds its label
 	// silences are the choices that stand for one; see Template.Silences.
 	silences map[string]Silence
+	knownAs  string // the property that makes the question needless
 }
 
 // rule is one expression of one node.
@@ -114,7 +115,7 @@ func NewGraph(t *Template) (*Graph, error) {
 }
 
 func (g *Graph) spec(n *Node, up *spec) *spec {
-	s := &spec{Node: n, up: up, depth: up.depth + 1, named: map[string][]*spec{}, silences: g.t.Silences(n)}
+	s := &spec{Node: n, up: up, depth: up.depth + 1, named: map[string][]*spec{}, silences: g.t.Silences(n), knownAs: n.Kua("known")}
 	g.specs[n] = s
 	for _, c := range n.Children {
 		if c.Kind != KindFile {

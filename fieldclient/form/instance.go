@@ -105,7 +105,8 @@ func (g *Graph) empty(env Env, quiet bool) *Instance {
 // added later begins with empty repeats, as ODK's does, for how many are in it is for people to say.
 func (in *Instance) make(s *spec, parent *item, first bool) *item {
 	in.items++
-	it := &item{of: s, parent: parent, own: true, relevant: parent.relevant}
+	it := &item{of: s, parent: parent, own: !in.needless(s)}
+	it.relevant = it.own && parent.relevant
 	for _, k := range s.kids {
 		kid := &item{of: k, parent: it, own: true, relevant: it.relevant, whole: true, count: free}
 		if k.Kind != KindRepeat {
@@ -349,7 +350,7 @@ func (in *Instance) apply(r *rule, it *item) {
 	v, ok := in.evaluate(r, it)
 	switch r.is {
 	case isRelevant:
-		if own := !ok || v.Boolean(); own != it.own {
+		if own := (!ok || v.Boolean()) && !in.needless(it.of); own != it.own {
 			it.own = own
 			in.relevance(it)
 		}

@@ -159,6 +159,15 @@ func (in *Instance) preload(n *Node) string {
 	return in.known(src)
 }
 
+// needless reports whether the program knows what a question asks for.
+func (in *Instance) needless(s *spec) bool {
+	if s.knownAs == "" || in.env.Property == nil {
+		return false
+	}
+	known, _ := in.env.Property(s.knownAs)
+	return known != ""
+}
+
 // known evaluates what stands in no form.
 func (in *Instance) known(src string) string {
 	e, err := expr.Parse(src)

@@ -7,7 +7,7 @@ import (
 
 // kuaColumns are Kua's own columns of the survey sheet, each with the header kua::NAME. Other programs for XLSForm keep
 // them and do not look at them.
-var kuaColumns = []string{"id", "theme", "sources", "standard", "measure", "right", "strict", "review"}
+var kuaColumns = []string{"id", "theme", "sources", "standard", "measure", "right", "strict", "known", "review"}
 
 // Kua gives the cell of one of Kua's own columns, by the name behind "kua::"; "" where the row or the form has none:
 //
@@ -18,6 +18,7 @@ var kuaColumns = []string{"id", "theme", "sources", "standard", "measure", "righ
 //	measure   the figure that dated norms are compared with, such as "m2_per_person"
 //	right     what the author of the answer needs beyond writing, such as "medical"
 //	strict    "yes" where an answer that breaks the constraint is not even kept, as where a name might be typed
+//	known     the property of the program, such as "interview", that answers the question: where it has one, nobody is asked
 //	review    the languages in which a native speaker still has to look at the words
 //
 // The cell is among Extra too, under the header as its author wrote it.

@@ -211,6 +211,9 @@ func (s subject) made(t *testing.T, e *engine, in *form.Instance, seed uint64, l
 		case "remove":
 			_, err = in.Remove(r.Ref)
 		}
+		if v, seen := in.View(r.Ref); seen == nil && v.Node.Kua("strict") == "yes" && errors.Is(err, form.ErrBadValue) {
+			continue // ODK keeps what breaks a constraint until the end
+		}
 		if err != nil {
 			t.Fatalf("an answer was made up that Kua does not take: %v", err)
 		}
