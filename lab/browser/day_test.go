@@ -213,6 +213,35 @@ func TestWhatIsTypedInFromPaperSaysSo(t *testing.T) {
 	b.Quiet()
 }
 
+// An answer that is changed on site is not from paper any more.
+func TestWhatIsChangedOnSiteIsNoLongerFromPaper(t *testing.T) {
+	w := NewWorld(t)
+	w.opens()
+	_, b := w.Screens(Aigerim, "en")
+	section, id := b.met(w)
+	paper := func() {
+		b.Go(section)
+		b.Leave(chromedp.Click(`form[action$="/paper"] button`, chromedp.ByQuery))
+		b.Go(section)
+	}
+	said := func(when string, want bool) {
+		t.Helper()
+		if got := b.Text("#" + id + " .state"); strings.Contains(got, "paper") != want {
+			t.Errorf("%s, the question says %q", when, got)
+		}
+	}
+	paper()
+	b.choose(id, "met")
+	said("typed in from paper", true)
+	paper()
+	said("with paper put away", true)
+	b.choose(id, "not_met")
+	said("changed on site", false)
+	b.Go(section)
+	said("and opened again", false)
+	b.Quiet()
+}
+
 // A person types, and is gone in the next moment.
 func TestWhatWasTypedLastIsNotLost(t *testing.T) {
 	w := NewWorld(t)
