@@ -6,6 +6,7 @@ import (
 	"encoding/base64"
 	"encoding/hex"
 	"net/http"
+	"runtime"
 	"slices"
 	"strings"
 )
@@ -19,9 +20,18 @@ const policy = "default-src 'none'; script-src 'self'; style-src 'self'; font-sr
 	"connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 
 // permissions lets pages ask for the microphone and the camera, and for nothing else.
-const permissions = "microphone=(self), camera=(self), accelerometer=(), autoplay=(), bluetooth=(), clipboard-read=(), display-capture=(), " +
+const permissions = "microphone=(self), camera=(self), accelerometer=(), autoplay=(), clipboard-read=(), display-capture=(), " +
 	"encrypted-media=(), fullscreen=(), geolocation=(), gyroscope=(), hid=(), idle-detection=(), local-fonts=(), magnetometer=(), midi=(), " +
-	"payment=(), picture-in-picture=(), publickey-credentials-get=(), screen-wake-lock=(), serial=(), storage-access=(), usb=(), web-share=(), xr-spatial-tracking=()"
+	"payment=(), picture-in-picture=(), publickey-credentials-get=(), screen-wake-lock=(), serial=(), storage-access=(), usb=(), xr-spatial-tracking=()"
+
+// permissionsOn adds what browsers have only on some systems: elsewhere they warn on each page of a name that they do not
+// know. The browser runs on this laptop, so the system of this program is its own.
+func permissionsOn(system string) string {
+	if system == "linux" {
+		return permissions
+	}
+	return permissions + ", bluetooth=(), web-share=()"
+}
 
 func setHeaders(h http.Header) {
 	h.Set("Cache-Control", "no-store")
@@ -34,7 +44,7 @@ func setHeaders(h http.Header) {
 	h.Set("Cross-Origin-Embedder-Policy", "require-corp")
 	h.Set("Origin-Agent-Cluster", "?1")
 	h.Set("X-DNS-Prefetch-Control", "off")
-	h.Set("Permissions-Policy", permissions)
+	h.Set("Permissions-Policy", permissionsOn(runtime.GOOS))
 }
 
 const launchPath = "/launch"

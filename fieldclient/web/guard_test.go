@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"net/url"
 	"os"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -187,7 +188,7 @@ func TestEveryAnswerHasTheHeaders(t *testing.T) {
 	e := unlockedSite(t, p)
 	want := map[string]string{
 		"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff", "Referrer-Policy": "no-referrer", "Cross-Origin-Opener-Policy": "same-origin",
-		"Cross-Origin-Resource-Policy": "same-origin", "X-DNS-Prefetch-Control": "off", "Content-Security-Policy": policy, "Permissions-Policy": permissions,
+		"Cross-Origin-Resource-Policy": "same-origin", "X-DNS-Prefetch-Control": "off", "Content-Security-Policy": policy, "Permissions-Policy": permissionsOn(runtime.GOOS),
 	}
 	for _, path := range []string{"/today", "/nothing", "/static/kua.css", "/static/nothing", "/launch", "/visits/xyz", "/sync", "/wipe"} {
 		res, _ := e.get(path)
@@ -206,9 +207,14 @@ func TestEveryAnswerHasTheHeaders(t *testing.T) {
 			t.Errorf("the policy allows %s", word)
 		}
 	}
-	for _, allowed := range strings.Split(permissions, ", ") {
+	for _, allowed := range strings.Split(permissionsOn("windows"), ", ") {
 		if name, to, _ := strings.Cut(allowed, "="); to != "()" && name != "microphone" && name != "camera" {
 			t.Errorf("pages may use %s", name)
+		}
+	}
+	for _, system := range []string{"windows", "darwin"} {
+		if got := permissionsOn(system); !strings.Contains(got, "bluetooth=()") || !strings.Contains(got, "web-share=()") {
+			t.Errorf("on %s pages may use what its browsers have: %s", system, got)
 		}
 	}
 }
