@@ -262,13 +262,25 @@
     if (!ids) return;
     for (const id of ids.split(" ")) document.getElementById(id).type = e.target.checked ? "text" : "password";
   });
+
+  // One press makes one thing: neither a double click nor a key that is held down makes another, nor a press while the
+  // first is under way. A form that htmx sends is ready again with its answer; one that leaves the page never is.
+  const sent = new WeakSet();
   document.addEventListener("submit", e => {
     if (!e.target.hasAttribute("data-once")) return;
-    if (e.target.dataset.sent) {
+    if (sent.has(e.target)) {
       e.preventDefault();
+      e.stopImmediatePropagation();
       return;
     }
-    e.target.dataset.sent = "true";
+    sent.add(e.target);
+    if (!e.target.hasAttribute("hx-post")) e.target.dataset.sent = "true"; // how it looks
     for (const b of e.target.querySelectorAll("[data-busy]")) b.hidden = false;
-  });
+  }, true);
+  document.addEventListener("htmx:finally:request", e => sent.delete(e.detail.ctx.sourceElement));
+  const again = e => {
+    if (e.target.closest?.("form[data-once] button, form[data-once] [type=submit]")) e.preventDefault();
+  };
+  document.addEventListener("click", e => { if (e.detail > 1) again(e); }, true);
+  document.addEventListener("keydown", e => { if (e.repeat && (e.key === "Enter" || e.key === " ")) again(e); }, true);
 })();
