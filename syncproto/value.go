@@ -20,6 +20,9 @@ const (
 // ErrTooLong is what ParseValue wraps for a text that is longer than its field takes.
 var ErrTooLong = errors.New("the text is too long")
 
+// ErrBelowZero is what ParseValue wraps for a count below 0.
+var ErrBelowZero = errors.New("a count is 0 or more")
+
 // Silence is one of the three different silences of a checklist answer. They are never mixed with values in a
 // statistic (docs/protocol.md §3).
 type Silence uint8
@@ -74,6 +77,9 @@ func (f *FieldSpec) parseValue(s string) ([]byte, error) {
 		n, err := strconv.ParseInt(s, 10, 64)
 		if err != nil {
 			return nil, fmt.Errorf("want a whole number, got %q", s)
+		}
+		if n < 0 {
+			return nil, fmt.Errorf("%w, got %d", ErrBelowZero, n)
 		}
 		return appendInt(nil, n), nil
 	case TypeDecimal:

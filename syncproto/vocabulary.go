@@ -19,10 +19,10 @@ type ValueType string
 const (
 	TypeText    ValueType = "text"     // one line, at most 500 bytes
 	TypeLong    ValueType = "longtext" // at most 64 KiB
-	TypeInt     ValueType = "int"
-	TypeDecimal ValueType = "decimal" // [mantissa, exponent]
-	TypeDate    ValueType = "date"    // days since 1970-01-01
-	TypeTime    ValueType = "time"    // minutes since midnight, local to the facility
+	TypeInt     ValueType = "int"      // a count: people type 0 or more
+	TypeDecimal ValueType = "decimal"  // [mantissa, exponent]
+	TypeDate    ValueType = "date"     // days since 1970-01-01
+	TypeTime    ValueType = "time"     // minutes since midnight, local to the facility
 	TypeBool    ValueType = "bool"
 	TypeCode    ValueType = "code"   // one word of a list
 	TypeCodes   ValueType = "codes"  // several words: one atomic value

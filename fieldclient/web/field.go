@@ -40,6 +40,7 @@ type box struct {
 	Fixed  bool                    // this person may not change it
 	Wrong  string                  // why what was typed was not saved, as the field says it
 	Unread form.Code               // why it is no number, where one is asked, or too long a text
+	Far    string                  // key of the question whether what is saved is right, where it is far from what is usual
 	ReadAs string                  // the number that it was read as, where it was typed in another way
 	Focus  bool
 	Help   bool // show the field's help
@@ -83,6 +84,7 @@ func (a *ask) boxOf(v fieldclient.View, name string, options ...option) (*box, e
 			b.show(f, me.Person)
 		}
 	}
+	b.Far = far(b.Type, b.Value, a.s.cfg.Client.Now())
 	if spec.Type == syncproto.TypeCodes {
 		if len(b.Codes) == 0 {
 			b.Codes = offered(kind.Name, name)
@@ -205,10 +207,13 @@ func saveField(a *ask) error {
 	}
 	status := http.StatusOK
 	if wrong != nil {
-		if errors.Is(wrong, syncproto.ErrTooLong) {
+		switch {
+		case errors.Is(wrong, syncproto.ErrTooLong):
 			unread = codeLong
+		case errors.Is(wrong, syncproto.ErrBelowZero):
+			unread = codeBelow
 		}
-		b.Wrong, b.Value, b.Unread, status = wrong.Error(), typed, unread, http.StatusUnprocessableEntity
+		b.Wrong, b.Value, b.Unread, b.Far, status = wrong.Error(), typed, unread, "", http.StatusUnprocessableEntity
 	} else if t.Field.Type == syncproto.TypeInt || t.Field.Type == syncproto.TypeDecimal {
 		b.ReadAs = a.words.readAs(a.field("value"), typed)
 	}

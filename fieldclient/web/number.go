@@ -1,16 +1,20 @@
 package web
 
 import (
+	"strconv"
 	"strings"
+	"time"
 	"unicode"
 
 	"kua/fieldclient/form"
+	"kua/syncproto"
 )
 
 // Why what was typed cannot be read as a number. The catalogue has a sentence for each.
 const (
 	codeNumber form.Code = "number" // it is none
 	codeWhole  form.Code = "whole"  // it has a fraction, and a count is asked
+	codeBelow  form.Code = "below"  // a count is below 0
 	codeKeys   form.Code = "keys"   // the digit row of a Kazakh keyboard, where 6 and 7 are , and .
 )
 
@@ -134,4 +138,27 @@ func (w *words) readAs(typed, number string) string {
 		return ""
 	}
 	return said
+}
+
+// What is farther than this is asked about. It is saved all the same: who typed it may be right.
+const (
+	manyPeople = 20_000 // more than any one place holds
+	yearsBack  = 10
+	yearsAhead = 5
+)
+
+// far returns the key of the question whether a saved value of a field is right, "" where nothing is to ask. now is what
+// this laptop takes for the present.
+func far(kind syncproto.ValueType, value string, now time.Time) string {
+	switch kind {
+	case syncproto.TypeInt:
+		if n, err := strconv.ParseInt(value, 10, 64); err == nil && (n > manyPeople || n < 0) {
+			return "field.far.count"
+		}
+	case syncproto.TypeDate:
+		if d, err := time.Parse(time.DateOnly, value); err == nil && (d.Before(now.AddDate(-yearsBack, 0, 0)) || d.After(now.AddDate(yearsAhead, 0, 0))) {
+			return "field.far.date"
+		}
+	}
+	return ""
 }

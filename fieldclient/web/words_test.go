@@ -166,7 +166,7 @@ func made() map[string]bool {
 	for _, theme := range append(interviewThemes(), themes...) {
 		out["theme."+theme] = true
 	}
-	for _, code := range []form.Code{form.CodeRequired, form.CodeConstraint, form.CodeChoice, form.CodeType, form.CodeFault, codeValue, codeLong, codeEmpty, codeNumber, codeWhole, codeKeys} {
+	for _, code := range []form.Code{form.CodeRequired, form.CodeConstraint, form.CodeChoice, form.CodeType, form.CodeFault, codeValue, codeLong, codeEmpty, codeNumber, codeWhole, codeBelow, codeKeys} {
 		out["checklist.problem."+string(code)] = true
 	}
 	for _, b := range append(legalBasis("other"), legalBasis("ivs")...) {
