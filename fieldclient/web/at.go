@@ -24,7 +24,7 @@ type fieldPage struct {
 	Review        []fieldclient.ReviewRow
 	History       []fieldclient.Statement
 	Seen          []string
-	Box           *box // for another value
+	Box           *box // for another value; nil for the one that stands
 	MayResolve    bool
 	MayEndorse    bool
 	Shared        bool
@@ -84,8 +84,10 @@ func (a *ask) showField(status int, t fieldclient.Target, p *fieldPage) error {
 			p.Seen = append(p.Seen, s.Changeset.String()+":"+strconv.Itoa(s.Index))
 		}
 	}
-	if p.Box, err = a.boxOf(v, t.Field.Name, a.optionsOf(t.Field)...); err != nil {
-		return err
+	if p.Box == nil {
+		if p.Box, err = a.boxOf(v, t.Field.Name, a.optionsOf(t.Field)...); err != nil {
+			return err
+		}
 	}
 	p.MayResolve, p.MayEndorse = p.MayResolve && !p.Box.Veiled, p.MayEndorse && !p.Box.Veiled
 	if p.History, err = a.client.History(a.Context(), t); err != nil {
@@ -134,9 +136,7 @@ func resolve(a *ask) error {
 	}
 	value, err := t.Field.ParseValue(typed)
 	if err != nil {
-		if page.Wrong = "field.wrong"; unread != "" {
-			page.Wrong = "checklist.problem." + string(unread)
-		}
+		page.Wrong = wrongWords(unread)
 		return a.showField(http.StatusUnprocessableEntity, t, page)
 	}
 	if !a.client.May(t.Scope, syncproto.RightResolve|t.Field.Writer) {

@@ -217,7 +217,10 @@ func saveField(a *ask) error {
 	} else if t.Field.Type == syncproto.TypeInt || t.Field.Type == syncproto.TypeDecimal {
 		b.ReadAs = a.words.readAs(a.field("value"), typed)
 	}
-	if !a.htmx() {
+	if !a.htmx() { // without the page's script, or before it came
+		if wrong != nil {
+			return a.showField(status, t, &fieldPage{Box: b, Other: a.field("value"), Wrong: wrongWords(unread)})
+		}
 		return a.to("/at/%s/%s/%d", t.Scope, t.Entity, t.Field.ID)
 	}
 	return a.render(status, a.s.screens.parts[a.words.Language], "field", b)
@@ -267,6 +270,14 @@ func hours(s string) string {
 		return strings.TrimSpace(s) // the vocabulary says what is wrong with it
 	}
 	return fmt.Sprintf("%02d:%02d", hn, mn)
+}
+
+// wrongWords is the key of what is said of a value that its field does not take.
+func wrongWords(unread form.Code) string {
+	if unread != "" {
+		return "checklist.problem." + string(unread)
+	}
+	return "field.wrong"
 }
 
 // typedWrongly says that a field does not take what was typed.

@@ -5,6 +5,8 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+
+	"kua/syncproto"
 )
 
 // Where the page's script has not come, an answer is saved by its form alone.
@@ -26,5 +28,21 @@ func TestAnAnswerIsSavedWithoutTheScript(t *testing.T) {
 	}
 	if page, _ := h.sectionOf(t, e, h.item); !strings.Contains(page, `value="met" checked`) {
 		t.Error("the answer was not saved")
+	}
+}
+
+// What a field does not take is shown where it was typed, and not thrown away for a page that says nothing of it.
+func TestWhatAFieldDoesNotTakeStaysWithoutTheScript(t *testing.T) {
+	h := newGateHouse(t)
+	e := unlockedSite(t, h.aigerim)
+	kind, _ := syncproto.KindNamed("visit")
+	for name, typed := range map[string]string{"population": "eight hundred", "impression": strings.Repeat("ң", 40000)} {
+		f, err := kind.FieldNamed(name)
+		check(t, err)
+		e.get("/at/" + h.visit.String() + "/" + h.visit.String() + "/" + fieldNumber(f))
+		res, page := e.post("/field", url.Values{"scope": {h.visit.String()}, "entity": {h.visit.String()}, "field": {fieldNumber(f)}, "value": {typed}})
+		if res.StatusCode != 422 || !strings.Contains(page, typed) || !strings.Contains(page, `<html`) || !strings.Contains(page, `class="notice bad" role="alert"`) {
+			t.Errorf("%s: of what was typed nothing is left, or nothing says why: %s", name, res.Status)
+		}
 	}
 }
