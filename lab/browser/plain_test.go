@@ -11,6 +11,7 @@ import (
 func TestAPageWithoutItsScriptSavesByItsButtons(t *testing.T) {
 	w := NewWorld(t)
 	w.opens()
+	w.Interview = w.Kua(Aigerim, "interview", w.Visit, "--kind", "private", "--consent", "C2", "--quiet")
 	_, b := w.Screens(Aigerim, "en")
 	b.Do(network.SetBlockedURLs().WithURLPatterns([]*network.BlockPattern{{URLPattern: "*://*:*/static/*.js", Block: true}}))
 	const impression, textarea = `section[aria-labelledby="first"]`, `section[aria-labelledby="first"] textarea`
@@ -62,5 +63,15 @@ func TestAPageWithoutItsScriptSavesByItsButtons(t *testing.T) {
 	b.Go(section)
 	if got := b.eval(`document.querySelector("#` + id + ` input[type=radio]:checked")?.value ?? ""`); got != "met" {
 		t.Errorf("not saved, the answer is %q", got)
+	}
+
+	interview := "/visits/" + w.Visit + "/interviews/" + w.Interview
+	b.Go(interview)
+	says()
+	b.Do(chromedp.Click(`input[name="level"][value="C3"]`, chromedp.ByQuery))
+	b.Leave(chromedp.Click(".level button.plainly", chromedp.ByQuery))
+	b.Go(interview)
+	if got := b.eval(`document.querySelector('input[name="level"]:checked')?.value ?? ""`); got != "C3" {
+		t.Errorf("saved by its button, the person agrees to %q", got)
 	}
 }
