@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"net/http"
 	"slices"
 	"strconv"
 	"strings"
@@ -48,13 +49,61 @@ func checklistAnswer(a *ask) error {
 	if err != nil {
 		return errNoPage
 	}
-	if !a.htmx() && problem == "" { // without the page's script, or before it came
-		if at < 0 {
+	if !a.htmx() { // without the page's script, or before it came
+		switch {
+		case problem != "" && a.field("part") == "value":
+			return a.refused(k, url, ref, at, problem)
+		case problem != "":
+			return a.changedPart(k, url, ref, at, out, problem)
+		case at < 0:
 			return a.to("%s", url)
 		}
 		return a.to("%s/section/%d#q%s", url, at, idOf(ref))
 	}
 	return a.changedPart(k, url, ref, at, out, problem)
+}
+
+// refused answers with the whole page, and on it what was typed and was not saved.
+func (a *ask) refused(k *fieldclient.Checklist, url string, ref form.Ref, at int, problem form.Code) error {
+	p, all, err := a.checklistPage(k, url)
+	if err != nil {
+		return err
+	}
+	it, err := k.Item(a.Context(), ref)
+	if err != nil {
+		return err
+	}
+	typed := func(q *asked) { q.Problem, q.Words, q.Value = problem, "", a.field("value") }
+	if p.At = at; at < 0 || at >= len(all) {
+		sh, err := a.shower(k, p)
+		if err != nil {
+			return err
+		}
+		q, err := sh.one(it)
+		if err != nil {
+			return err
+		}
+		typed(&q)
+		p.Only = &q
+		return a.pageAs(http.StatusUnprocessableEntity, "checklist", p)
+	}
+	p.Sections[at].Here, p.Open = true, idOf(it.Lasting)
+	if p.Items, err = a.sectionItems(k, p, all[at]); err != nil {
+		return err
+	}
+	eachOf(p.Items, func(q *asked) {
+		if q.Ref == it.Ref {
+			typed(q)
+		}
+	})
+	return a.pageAs(http.StatusUnprocessableEntity, "checklist", p)
+}
+
+func eachOf(items []asked, do func(*asked)) {
+	for i := range items {
+		do(&items[i])
+		eachOf(items[i].Kids, do)
+	}
 }
 
 // answerTyped reads which part of the answer was changed. unread says why what was typed is no number, where one is asked.

@@ -46,3 +46,23 @@ func TestWhatAFieldDoesNotTakeStaysWithoutTheScript(t *testing.T) {
 		}
 	}
 }
+
+func TestWhatAQuestionDoesNotTakeStaysWithoutTheScript(t *testing.T) {
+	h := newGateHouse(t)
+	e := unlockedSite(t, h.aigerim)
+	_, page := e.get(h.base + "/section/0")
+	for _, form := range regexp.MustCompile(`(?s)<form[^>]*/answer".*?</form>`).FindAllString(page, -1) {
+		if !strings.Contains(form, `name="number"`) {
+			continue
+		}
+		at := regexp.MustCompile(`name="place" value="([^"]+)"`).FindStringSubmatch(form)[1]
+		for _, section := range []string{"0", "-1"} {
+			res, page := e.post(h.base+"/answer", url.Values{"place": {at}, "at": {section}, "part": {"value"}, "number": {"int"}, "value": {"forty-five beds"}})
+			if res.StatusCode != 422 || !strings.Contains(page, "<html") || !strings.Contains(page, `value="forty-five beds"`) || !strings.Contains(page, `class="problem"`) {
+				t.Errorf("in %s, of what was typed nothing is left, or nothing says why: %s", section, res.Status)
+			}
+		}
+		return
+	}
+	t.Fatal("no question asks for a number")
+}
