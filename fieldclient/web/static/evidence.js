@@ -60,7 +60,7 @@
               continue;
             }
             one("going").hidden = false;
-            one("name").textContent = file.name;
+            one("name").textContent = file.name.replace(/\p{Bidi_Control}/gu, "⟪?⟫"); // it may turn itself round
             if (!await send(file)) break;
           }
           one("going").hidden = true;

@@ -257,7 +257,7 @@
   });
   document.addEventListener("change", e => {
     const named = e.target.dataset?.named;
-    if (named) document.getElementById(named).textContent = e.target.files[0]?.name ?? "";
+    if (named) document.getElementById(named).textContent = (e.target.files[0]?.name ?? "").replace(/\p{Bidi_Control}/gu, "⟪?⟫");
     const ids = e.target.dataset?.reveal;
     if (!ids) return;
     for (const id of ids.split(" ")) document.getElementById(id).type = e.target.checked ? "text" : "password";
