@@ -219,6 +219,9 @@ func (c *Client) heads(ctx context.Context, t Target) ([]syncproto.OpRef, error)
 	return nil, nil
 }
 
+// ErrUnread says that nothing stands there that opens on this laptop: nobody decides on what they cannot read.
+var ErrUnread = errors.New("there is no answer here that opens on this laptop")
+
 // legible leaves out what does not open on this laptop. No change takes its place, whoever names it: nobody replaces what
 // they could not read, not even their own words that were sealed at the gate. Those stand beside, and are settled when
 // they are released.
@@ -254,7 +257,7 @@ func (c *Client) Resolve(ctx context.Context, t Target, value []byte, reason str
 		return Saved{}, fmt.Errorf("resolving %s: %w", t.Field.Name, err)
 	}
 	if len(seen) == 0 {
-		return Saved{}, fmt.Errorf("resolving %s: nobody has answered it", t.Field.Name)
+		return Saved{}, fmt.Errorf("resolving %s: %w", t.Field.Name, ErrUnread)
 	}
 	if err := c.sound(ctx, t, value); err != nil {
 		return Saved{}, fmt.Errorf("resolving %s: %w", t.Field.Name, err)
@@ -296,6 +299,9 @@ func (c *Client) Endorse(ctx context.Context, t Target) (Saved, error) {
 		if len(both) == 2 && !slices.Contains(named, r.By) {
 			named = append(named, r.By)
 		}
+	}
+	if len(named) == 0 {
+		return Saved{}, fmt.Errorf("endorsing %s: %w", t.Field.Name, ErrUnread)
 	}
 	if t.Seen != nil {
 		seen, err := c.refers(ctx, t)

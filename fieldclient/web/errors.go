@@ -39,6 +39,7 @@ var problems = []problem{
 	{fieldclient.ErrNotEnrolled, http.StatusForbidden, "notenrolled"},
 	{fieldclient.ErrNoRight, http.StatusForbidden, "noright"},
 	{fieldclient.ErrOneSource, http.StatusConflict, "onesource"},
+	{fieldclient.ErrUnread, http.StatusConflict, "unread"},
 	{fieldclient.ErrNoReason, http.StatusUnprocessableEntity, "noreason"},
 	{fieldclient.ErrNoRecord, http.StatusConflict, "norecord"},
 	{fieldclient.ErrNoUse, http.StatusConflict, "nouse"},

@@ -285,7 +285,7 @@ func chance(r *rand.Rand, percent int) bool { return r.IntN(100) < percent }
 func pick[T any](r *rand.Rand, list []T) T { return list[r.IntN(len(list))] }
 
 // refusals are what a person may be told without anything being wrong.
-var refusals = []error{fieldclient.ErrNoRight, fieldclient.ErrNotFound, fieldclient.ErrNotEnrolled}
+var refusals = []error{fieldclient.ErrNoRight, fieldclient.ErrNotFound, fieldclient.ErrNotEnrolled, fieldclient.ErrUnread}
 
 // said shortens an outcome for the trace, and fails the run where an error is none that a person may be told.
 func (w *World) said(err error, allowed ...string) string {
