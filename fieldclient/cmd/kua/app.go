@@ -184,15 +184,30 @@ func (a *app) print(v any, human func(w io.Writer)) error {
 	return enc.Encode(v)
 }
 
-// shown writes for people: what would turn round the order of a text unseen is written as a mark. A JSON document is for
-// programs, and has texts as they are.
+// shown writes for people: what would turn round the order of a text unseen, or order a terminal about, is written as a
+// mark. A JSON document is for programs, and has texts as they are.
 type shown struct{ to io.Writer }
 
 func (s shown) Write(text []byte) (int, error) {
-	if _, err := io.WriteString(s.to, fieldclient.Visible(string(text), nil)); err != nil {
+	if _, err := io.WriteString(s.to, strings.Map(harmless, fieldclient.Visible(string(text), nil))); err != nil {
 		return 0, err
 	}
 	return len(text), nil
+}
+
+// harmless gives for a control character the sign that pictures it; only line breaks and tabs stay.
+func harmless(r rune) rune {
+	switch {
+	case r == '\n' || r == '\t':
+		return r
+	case r < 0x20:
+		return 0x2400 + r // ␀ and so on
+	case r == 0x7f:
+		return '␡'
+	case r >= 0x80 && r < 0xa0:
+		return '\ufffd'
+	}
+	return r
 }
 
 // say prints one sentence for people beside a JSON document.
