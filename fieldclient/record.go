@@ -4,7 +4,6 @@ import (
 	"context"
 	"crypto/hmac"
 	"crypto/sha256"
-	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -194,57 +193,6 @@ func (c *Client) edit(ctx context.Context, t Target, ch Change) (Saved, error) {
 	}
 	ch.Refers = seen
 	return c.saveAll(ctx, t.Scope, []Change{ch})
-}
-
-// heads returns what stands on a field and can be read here: everybody's on a shared one, this person's own on a personal
-// one.
-func (c *Client) heads(ctx context.Context, t Target) ([]syncproto.OpRef, error) {
-	v, err := c.rep.Record(ctx, t.Scope, t.Entity)
-	if errors.Is(err, ErrNotFound) {
-		return nil, nil
-	}
-	if err != nil {
-		return nil, err
-	}
-	me, err := c.Person()
-	if err != nil {
-		return nil, err
-	}
-	personal := t.Field.Class == syncproto.Personal
-	for _, f := range v.State.Fields {
-		if f.Field == t.Field.ID && f.Personal == personal && (!personal || f.Person == me.Person) {
-			return c.legible(ctx, refs(f.Heads), v.State.Fates)
-		}
-	}
-	return nil, nil
-}
-
-// ErrUnread says that nothing stands there that opens on this laptop: nobody decides on what they cannot read.
-var ErrUnread = errors.New("there is no answer here that opens on this laptop")
-
-// legible leaves out what does not open on this laptop. No change takes its place, whoever names it: nobody replaces what
-// they could not read, not even their own words that were sealed at the gate. Those stand beside, and are settled when
-// they are released.
-func (c *Client) legible(ctx context.Context, list []syncproto.OpRef, fates map[syncproto.OpRef]syncproto.Fate) ([]syncproto.OpRef, error) {
-	var out []syncproto.OpRef
-	for _, ref := range list {
-		locked, _, err := c.closed(ctx, ref, fates[ref].Kind)
-		if err != nil {
-			return nil, err
-		}
-		if !locked {
-			out = append(out, ref)
-		}
-	}
-	return out, nil
-}
-
-func refs(heads []syncproto.Head) []syncproto.OpRef {
-	out := make([]syncproto.OpRef, len(heads))
-	for i, h := range heads {
-		out[i] = h.OpRef
-	}
-	return out
 }
 
 // Resolve settles a conflict with a value and a reason. It hides exactly the answers that were seen: one that arrives
