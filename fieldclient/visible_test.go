@@ -16,7 +16,7 @@ func TestEveryMarkOfTheReadingOrderIsShown(t *testing.T) {
 		}
 		n++
 		text := "a" + string(r) + "b"
-		if got := fieldclient.Visible(text, nil); fieldclient.HasOrderMarks(got) || len(got) != len("a⟪XXX⟫b") {
+		if got := fieldclient.Visible(text, nil); fieldclient.HasOrderMarks(got) || len(got) != len("a⟪RLO⟫b") {
 			t.Errorf("%U is shown as %q", r, got)
 		}
 	}

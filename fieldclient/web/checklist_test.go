@@ -15,24 +15,32 @@ import (
 	"kua/syncproto"
 )
 
-// A page that was shown stays open while places move: with an instance that was struck in another window, or that came
-// in. What is typed into it goes to the instance that it shows.
-func TestAnOpenPageAnswersTheInstanceThatItShows(t *testing.T) {
+// colonyVisit opens the colony's checklist on a visit of one coordinator.
+func colonyVisit(t *testing.T) (saule *person, visit syncproto.ScopeID, template *form.Template, id syncproto.EntityID) {
+	t.Helper()
 	ctx := context.Background()
 	m := newMechanism(t)
-	saule := m.join("Saule", syncproto.RoleCoordinator)
+	saule = m.join("Saule", syncproto.RoleCoordinator)
 	m.share()
 	b, err := checklists.Workbook("colony")
 	check(t, err)
-	template, _, err := form.Import(ctx, bytes.NewReader(b), int64(len(b)), "colony.xlsx")
+	template, _, err = form.Import(ctx, bytes.NewReader(b), int64(len(b)), "colony.xlsx")
 	check(t, err)
 	info, err := saule.ImportTemplate(ctx, template)
 	check(t, err)
 	check(t, saule.ApproveTemplate(ctx, info.ID))
-	visit, err := saule.OpenVisit(ctx, "KZ-75", []syncproto.PersonID{saule.id}, nil)
+	visit, err = saule.OpenVisit(ctx, "KZ-75", []syncproto.PersonID{saule.id}, nil)
 	check(t, err)
-	id, err := saule.OpenChecklist(ctx, visit, info.ID, nil, "")
+	id, err = saule.OpenChecklist(ctx, visit, info.ID, nil, "")
 	check(t, err)
+	return saule, visit, template, id
+}
+
+// A page that was shown stays open while places move: with an instance that was struck in another window, or that came
+// in. What is typed into it goes to the instance that it shows.
+func TestAnOpenPageAnswersTheInstanceThatItShows(t *testing.T) {
+	ctx := context.Background()
+	saule, visit, template, id := colonyVisit(t)
 	repeat := form.Ref(template.Named("col_02").Path())
 	k, err := saule.Checklist(ctx, visit, id)
 	check(t, err)
@@ -82,20 +90,7 @@ func areaOf(room form.Ref) form.Ref { return room + "/col_02_area" }
 // What the same person wrote in another window stays beside what a stale page brings, and the page asks.
 func TestAStalePageSaysThatAnotherAnswerStands(t *testing.T) {
 	ctx := context.Background()
-	m := newMechanism(t)
-	saule := m.join("Saule", syncproto.RoleCoordinator)
-	m.share()
-	b, err := checklists.Workbook("colony")
-	check(t, err)
-	template, _, err := form.Import(ctx, bytes.NewReader(b), int64(len(b)), "colony.xlsx")
-	check(t, err)
-	info, err := saule.ImportTemplate(ctx, template)
-	check(t, err)
-	check(t, saule.ApproveTemplate(ctx, info.ID))
-	visit, err := saule.OpenVisit(ctx, "KZ-75", []syncproto.PersonID{saule.id}, nil)
-	check(t, err)
-	id, err := saule.OpenChecklist(ctx, visit, info.ID, nil, "")
-	check(t, err)
+	saule, visit, _, id := colonyVisit(t)
 	e := unlockedSite(t, saule)
 	base := "/visits/" + visit.String() + "/checklists/" + id.String()
 	k, err := e.s.client.Load().Checklist(ctx, visit, id)
